@@ -1,0 +1,109 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Every Swift target is built in Swift 6 language mode; modules talk through `package` access.
+let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
+
+/// Kernels are useless unoptimised (about 30 times slower), so they are optimised in debug builds too.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]
+
+let package = Package(
+    name: "emuchat",
+    products: [
+        .executable(name: "emuchat", targets: ["emuchat"]),
+        .executable(name: "bench", targets: ["bench"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    ],
+    targets: [
+        // C: kernels, and the libraries behind small headers of our own.
+        .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("m")]),
+        .systemLibrary(
+            name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CUtf8proc", pkgConfig: "libutf8proc", providers: [.apt(["libutf8proc-dev"])]),
+        .target(
+            name: "CNcurses",
+            linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
+        .systemLibrary(name: "CChafa", pkgConfig: "chafa", providers: [.apt(["libchafa-dev"])]),
+        .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+        .systemLibrary(
+            name: "CLibAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev"])]),
+
+        // Shared vocabulary.
+        .target(name: "Digest", dependencies: ["CLibCrypto"], swiftSettings: swiftSettings),
+        .target(name: "Pixels", dependencies: ["Digest"], swiftSettings: swiftSettings),
+        .target(name: "Generation", dependencies: ["Pixels"], swiftSettings: swiftSettings),
+
+        // The engine.
+        .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: swiftSettings),
+        .target(name: "ModelFiles", dependencies: ["Tensor", "Digest"], swiftSettings: swiftSettings),
+        .target(
+            name: "Tokenization", dependencies: ["Generation", "ModelFiles"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Models", dependencies: ["Tensor", "ModelFiles", "Pixels"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Inference", dependencies: ["Models", "Tokenization", "Generation"],
+            swiftSettings: swiftSettings),
+
+        // Sessions and the screen.
+        .target(name: "Chat", dependencies: ["Generation", "Digest"], swiftSettings: swiftSettings),
+        .target(name: "Screen", dependencies: ["CUtf8proc"], swiftSettings: swiftSettings),
+        .target(
+            name: "Media", dependencies: ["CVips", "CLibAV", "CChafa", "Pixels", "Screen"],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "ChatUI", dependencies: ["Chat", "Screen", "Generation"],
+            swiftSettings: swiftSettings),
+        .target(name: "Terminal", dependencies: ["CNcurses", "Screen"], swiftSettings: swiftSettings),
+
+        // The commands.
+        .target(
+            name: "App",
+            dependencies: [
+                "Inference", "Chat", "ChatUI", "Terminal", "Media",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: swiftSettings),
+        .executableTarget(name: "emuchat", dependencies: ["App"], swiftSettings: swiftSettings),
+        .executableTarget(name: "bench", dependencies: ["App"], swiftSettings: swiftSettings),
+
+        // Tests.
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .testTarget(
+            name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TensorTests", dependencies: ["Tensor", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "InferenceTests", dependencies: ["Inference", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ScreenTests", dependencies: ["Screen", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "MediaTests", dependencies: ["Media", "TestSupport"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "TerminalTests", dependencies: ["Terminal", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "AppTests", dependencies: ["App", "TestSupport"], swiftSettings: swiftSettings),
+    ]
+)

@@ -1,0 +1,98 @@
+import Synchronization
+
+/// Something that answers prompts: the engine in this process, or one elsewhere.
+package protocol GenerationBackend: Sendable {
+    /// What answers.
+    var model: ModelDescription { get }
+
+    /// What a prompt will take from the context, counted without waiting for a running generation.
+    func cost(of prompt: Prompt) throws(GenerationFailure) -> PromptCost
+
+    /// Starts an answer. Generations of one backend run one after another.
+    func generate(_ prompt: Prompt, options: GenerationOptions) -> GenerationRun
+
+    /// SHA-256 of the weights as 64 hexadecimal digits; slow the first time on large files.
+    func modelDigest() async throws -> String
+}
+
+/// A running generation: its events, and the way to stop it.
+package struct GenerationRun: Sendable {
+    package let events: AsyncStream<GenerationEvent>
+    private let cancellation: CancellationFlag
+
+    package init(events: AsyncStream<GenerationEvent>, cancellation: CancellationFlag) {
+        self.events = events
+        self.cancellation = cancellation
+    }
+
+    /// Asks the generation to end; `finished` with `.cancelled` follows within a token.
+    package func cancel() {
+        cancellation.cancel()
+    }
+}
+
+/// A flag that a long computation polls.
+///
+/// An atomic, not a message to the actor: a message would queue behind the work that it should stop.
+package final class CancellationFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    package init() {}
+
+    package var isCancelled: Bool { flag.load(ordering: .relaxed) }
+
+    package func cancel() {
+        flag.store(true, ordering: .relaxed)
+    }
+}
+
+/// What a loaded model is.
+package struct ModelDescription: Sendable, Equatable, Codable {
+    /// The name to show, such as `SmolLM2 135M`.
+    package var name: String
+    /// Absolute path of the file.
+    package var path: String
+    package var architecture: String
+    package var parameterCount: Int
+    /// The type that most weights have, such as `Q4_1`.
+    package var weightType: String
+    /// The chat template's name, such as `chatml`.
+    package var templateName: String
+    /// Tokens that fit into the context as it was loaded.
+    package var contextLength: Int
+    /// Whether pictures and clips reach the model.
+    package var seesImages: Bool
+    /// The kernel variant in use, such as `avx2`.
+    package var kernel: String
+    /// `exact` or `fast`.
+    package var precision: String
+
+    package init(
+        name: String, path: String, architecture: String, parameterCount: Int, weightType: String,
+        templateName: String, contextLength: Int, seesImages: Bool, kernel: String, precision: String
+    ) {
+        self.name = name
+        self.path = path
+        self.architecture = architecture
+        self.parameterCount = parameterCount
+        self.weightType = weightType
+        self.templateName = templateName
+        self.contextLength = contextLength
+        self.seesImages = seesImages
+        self.kernel = kernel
+        self.precision = precision
+    }
+}
+
+/// What a prompt takes from the context.
+package struct PromptCost: Sendable, Equatable {
+    /// Tokens of the whole prompt, template included.
+    package let totalTokens: Int
+    /// Tokens of each picture or clip in reading order; 0 for one that the model cannot see.
+    package let mediaTokens: [Int]
+
+    package init(totalTokens: Int, mediaTokens: [Int]) {
+        self.totalTokens = totalTokens
+        self.mediaTokens = mediaTokens
+    }
+}

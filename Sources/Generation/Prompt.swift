@@ -1,0 +1,74 @@
+import Pixels
+
+/// Who speaks a message.
+package enum Role: String, Sendable, Codable, CaseIterable {
+    case system, user, assistant
+}
+
+/// What a model is asked: messages of interleaved text, pictures and clips.
+package struct Prompt: Sendable, Equatable {
+    /// How messages become one sequence.
+    package enum Layout: Sendable, Equatable {
+        /// Wrapped in the model's chat template.
+        case chat
+        /// Concatenated as they stand, for base models.
+        case raw
+    }
+
+    package var layout: Layout
+    /// In the order in which they were said. When the last one is the assistant's, the model continues it.
+    package var messages: [PromptMessage]
+
+    package init(messages: [PromptMessage], layout: Layout = .chat) {
+        self.messages = messages
+        self.layout = layout
+    }
+
+    /// The pictures and clips in reading order.
+    package var media: [PromptPart] {
+        messages.flatMap(\.parts).filter { part in
+            switch part {
+            case .image, .video: true
+            case .text, .markup: false
+            }
+        }
+    }
+}
+
+/// One message of a prompt.
+package struct PromptMessage: Sendable, Equatable {
+    package var role: Role
+    package var parts: [PromptPart]
+
+    package init(role: Role, parts: [PromptPart]) {
+        self.role = role
+        self.parts = parts
+    }
+
+    package init(role: Role, text: String) {
+        self.init(role: role, parts: [.text(text)])
+    }
+}
+
+/// An element of the interleaved sequence.
+package enum PromptPart: Sendable, Equatable {
+    /// Plain text: a special token spelt in it stays text.
+    case text(String)
+    /// Text whose special tokens are parsed; only ever from a caller who asked for it.
+    case markup(String)
+    case image(PixelImage)
+    /// Frames of a clip in order.
+    case video([VideoFrame])
+}
+
+/// A frame of a clip.
+package struct VideoFrame: Sendable, Equatable {
+    package let image: PixelImage
+    /// Seconds from the clip's start.
+    package let seconds: Double
+
+    package init(image: PixelImage, seconds: Double) {
+        self.image = image
+        self.seconds = seconds
+    }
+}
