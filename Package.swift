@@ -5,7 +5,8 @@ import PackageDescription
 let swiftSettings: [SwiftSetting] = [.swiftLanguageMode(.v6)]
 
 /// Kernels are useless unoptimised (about 30 times slower), so they are optimised in debug builds too.
-let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off"])]
+/// Vectors wider than the CPU only pass between inlined functions, so their calling convention does not matter.
+let kernelSettings: [CSetting] = [.unsafeFlags(["-O3", "-fno-math-errno", "-ffp-contract=off", "-Wno-psabi"])]
 
 let package = Package(
     name: "emuchat",
