@@ -90,7 +90,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "InferenceTests", dependencies: ["Inference", "TestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
