@@ -89,7 +89,7 @@ let package = Package(
             name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "InferenceTests", dependencies: ["Inference", "TestSupport"],
+            name: "InferenceTests", dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),

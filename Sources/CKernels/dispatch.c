@@ -73,7 +73,8 @@ typedef struct {
     size_t panels_per_item;
 } matmul_job;
 
-static void matmul_item(void *context, uint32_t index) {
+static void matmul_item(void *context, uint32_t index, int thread) {
+    (void)thread;
     const matmul_job *job = context;
     for (size_t p = 0; p < job->panels_per_item; p++) {
         size_t first = (index * job->panels_per_item + p) * EMU_PANEL;
@@ -104,7 +105,8 @@ typedef struct {
     float *out;
 } norm_job;
 
-static void norm_item(void *context, uint32_t row) {
+static void norm_item(void *context, uint32_t row, int thread) {
+    (void)thread;
     const norm_job *job = context;
     job->variant->rms_norm_row(job->x + row * job->k, job->weight, job->epsilon, job->k, job->out + row * job->k);
 }
@@ -121,7 +123,8 @@ typedef struct {
     size_t k;
 } silu_job;
 
-static void silu_item(void *context, uint32_t row) {
+static void silu_item(void *context, uint32_t row, int thread) {
+    (void)thread;
     const silu_job *job = context;
     job->variant->silu_multiply_row(job->gate + row * job->k, job->up + row * job->k, job->k);
 }
@@ -139,7 +142,8 @@ typedef struct {
     const float *sine;
 } rope_job;
 
-static void rope_item(void *context, uint32_t row) {
+static void rope_item(void *context, uint32_t row, int thread) {
+    (void)thread;
     const rope_job *job = context;
     size_t pairs = job->rotated / 2;
     const float *c = job->cosine + row * pairs, *s = job->sine + row * pairs;
@@ -171,13 +175,13 @@ typedef struct {
     float *scratch, *out;
 } attention_job;
 
-static void attention_item(void *context, uint32_t index) {
+static void attention_item(void *context, uint32_t index, int thread) {
     const attention_job *job = context;
     size_t row = index / job->heads, head = index % job->heads;
     size_t offset = head / (job->heads / job->key_heads) * job->d;
     job->variant->attend(job->q + index * job->d, job->keys + offset, job->values + offset, job->slots[row],
                          (size_t)job->lengths[row], job->key_heads * job->d, job->d, job->scale,
-                         job->scratch + index * job->max_length, job->out + index * job->d);
+                         job->scratch + (size_t)thread * job->max_length, job->out + index * job->d);
 }
 
 void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,

@@ -25,10 +25,14 @@ struct emu_pool {
     _Alignas(64) _Atomic uint32_t wake_count;
     _Atomic uint32_t sleepers;
     _Atomic bool stopping;
-    void (*body)(void *, uint32_t);
+    emu_loop_body body;
     void *context;
     int worker_count;
-    pthread_t workers[];
+    struct worker {
+        emu_pool *pool;
+        int thread;
+        pthread_t handle;
+    } workers[];
 };
 
 static inline void pause_briefly(void) {
@@ -40,7 +44,7 @@ static inline void pause_briefly(void) {
 }
 
 /// Works on the current loop until all its items are claimed.
-static void work(emu_pool *pool) {
+static void work(emu_pool *pool, int thread) {
     uint64_t seen = atomic_load_explicit(&pool->loop, memory_order_acquire);
     while ((uint32_t)seen != 0) {
         if (!atomic_compare_exchange_weak_explicit(&pool->loop, &seen, seen - 1, memory_order_acquire,
@@ -48,14 +52,15 @@ static void work(emu_pool *pool) {
             continue;
         }
         // The claimed item keeps the loop alive, so body and context are this loop's.
-        pool->body(pool->context, (uint32_t)seen - 1);
+        pool->body(pool->context, (uint32_t)seen - 1, thread);
         atomic_fetch_add_explicit(&pool->completed, 1, memory_order_release);
         seen = atomic_load_explicit(&pool->loop, memory_order_acquire);
     }
 }
 
 static void *worker_main(void *argument) {
-    emu_pool *pool = argument;
+    const struct worker *self = argument;
+    emu_pool *pool = self->pool;
     for (;;) {
         int spins = 0;
         while ((uint32_t)atomic_load_explicit(&pool->loop, memory_order_acquire) == 0) {
@@ -73,7 +78,7 @@ static void *worker_main(void *argument) {
             atomic_fetch_sub(&pool->sleepers, 1);
             spins = 0;
         }
-        work(pool);
+        work(pool, self->thread);
     }
 }
 
@@ -85,7 +90,7 @@ static void wake(emu_pool *pool) {
 
 emu_pool *emu_pool_create(int threads) {
     if (threads < 1) threads = 1;
-    size_t size = sizeof(emu_pool) + sizeof(pthread_t) * (size_t)(threads - 1);
+    size_t size = sizeof(emu_pool) + sizeof(struct worker) * (size_t)(threads - 1);
     emu_pool *pool = NULL;
     if (posix_memalign((void **)&pool, 64, size) != 0) return NULL;
     atomic_init(&pool->loop, 0);
@@ -97,7 +102,9 @@ emu_pool *emu_pool_create(int threads) {
     pool->context = NULL;
     pool->worker_count = 0;
     for (int i = 0; i < threads - 1; i++) {
-        if (pthread_create(&pool->workers[i], NULL, worker_main, pool) != 0) {
+        pool->workers[i].pool = pool;
+        pool->workers[i].thread = i + 1;
+        if (pthread_create(&pool->workers[i].handle, NULL, worker_main, &pool->workers[i]) != 0) {
             emu_pool_destroy(pool);
             return NULL;
         }
@@ -110,16 +117,16 @@ void emu_pool_destroy(emu_pool *pool) {
     if (pool == NULL) return;
     atomic_store(&pool->stopping, true);
     wake(pool);
-    for (int i = 0; i < pool->worker_count; i++) pthread_join(pool->workers[i], NULL);
+    for (int i = 0; i < pool->worker_count; i++) pthread_join(pool->workers[i].handle, NULL);
     free(pool);
 }
 
-int emu_pool_threads(const emu_pool *pool) { return pool->worker_count + 1; }
+int emu_pool_threads(const emu_pool *pool) { return pool == NULL ? 1 : pool->worker_count + 1; }
 
-void emu_pool_run(emu_pool *pool, uint32_t count, void (*body)(void *, uint32_t), void *context) {
+void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *context) {
     if (count == 0) return;
     if (pool == NULL || pool->worker_count == 0 || count == 1) {
-        for (uint32_t i = 0; i < count; i++) body(context, i);
+        for (uint32_t i = 0; i < count; i++) body(context, i, 0);
         return;
     }
     pool->body = body;
@@ -128,7 +135,7 @@ void emu_pool_run(emu_pool *pool, uint32_t count, void (*body)(void *, uint32_t)
     uint64_t number = (atomic_load_explicit(&pool->loop, memory_order_relaxed) >> 32) + 1;
     atomic_store(&pool->loop, number << 32 | count);
     wake(pool);
-    work(pool);
+    work(pool, 0);
     int spins = 0;
     while (atomic_load_explicit(&pool->completed, memory_order_acquire) != count) {
         if (spins++ < SPINS_BEFORE_YIELD) {

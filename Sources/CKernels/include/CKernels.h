@@ -27,9 +27,12 @@ emu_pool *emu_pool_create(int threads);
 void emu_pool_destroy(emu_pool *pool);
 int emu_pool_threads(const emu_pool *pool);
 
-/// Calls `body(context, i)` once for every i in 0..<count, on all threads, and returns when all are done.
-/// Items are claimed one by one, so a thread that the system takes away costs its share and no more.
-void emu_pool_run(emu_pool *pool, uint32_t count, void (*body)(void *context, uint32_t index), void *context);
+/// A parallel loop's body; `thread` is in 0..<emu_pool_threads(pool) and differs between concurrent calls.
+typedef void (*emu_loop_body)(void *context, uint32_t index, int thread);
+
+/// Calls `body` once for every index in 0..<count, on all threads, and returns when all are done. Items are claimed one
+/// by one, so a thread that the system takes away costs its share and no more. One caller at a time.
+void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *context);
 
 // ---------------------------------------------------------------------------------------------------------------
 // Variants
@@ -63,7 +66,7 @@ void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t
 
 /// Causal attention of N queries over a key-value cache.
 /// q, out: [N,H,D]; keys, values: [slot, KH, D] with H a multiple of KH. Query i sees the cache slots
-/// slots[i][0..<lengths[i]], in that order. scratch: [H * N, max_length] floats.
+/// slots[i][0..<lengths[i]], in that order. scratch: [threads, max_length] floats.
 void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
                    const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
                    size_t max_length, float *scratch, float *out);
