@@ -188,6 +188,27 @@ package struct GGUFStringList: Sendable {
             rebasing: mapping.bytes[start..<start + GGUFStringList.length(mapping, at: offset)])
     }
 
+    /// Copies all texts into one buffer; text `index` is `bytes[ends[index - 1]..<ends[index]]`, the first from 0.
+    package func joined() -> (bytes: [UInt8], ends: [Int]) {
+        var ends = [Int]()
+        ends.reserveCapacity(count)
+        var total = 0
+        for offset in offsets {
+            total += GGUFStringList.length(mapping, at: offset)
+            ends.append(total)
+        }
+        let joined = [UInt8](unsafeUninitializedCapacity: total) { buffer, initialized in
+            var start = 0
+            for (index, end) in ends.enumerated() {
+                UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[start..<end])
+                    .copyMemory(from: bytes(at: index))
+                start = end
+            }
+            initialized = total
+        }
+        return (joined, ends)
+    }
+
     /// The length was checked to be inside the file when the header was parsed.
     private static func length(_ mapping: MappedFile, at offset: Int) -> Int {
         Int(truncatingIfNeeded: mapping.bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self).littleEndian)
