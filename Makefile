@@ -1,0 +1,66 @@
+# Two commands matter: `make run` opens the chat, `make test` runs the tests. Both set everything up first.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+# Options for the program: make run ARGS='--model FILE'
+ARGS ?=
+# A part of the tests: make test FILTER=ChatTests
+FILTER ?=
+
+# Builds of different kinds do not share a folder: each would compile the other's work anew.
+BUILD := .build
+TESTS := .build/tests
+ADDRESS := .build/address
+THREAD := .build/thread
+
+test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+
+.PHONY: help run test check check-address check-thread build setup setup-test format lint clean
+
+help: ## list what there is to make
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: build ## set up, build, open the chat (ARGS='--model FILE' and other options)
+	@exec $(BUILD)/release/emuchat $(ARGS)
+
+test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
+	@.setup/build $(TESTS) -c release --build-tests
+	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
+
+check: check-address check-thread ## parsers under the address sanitizer, the engine under the thread sanitizer
+
+build: setup ## set up and build, in release
+	@.setup/build $(BUILD) -c release
+
+setup:
+	@.setup/check $(BUILD)
+	@.setup/packages run
+	@.setup/model
+
+setup-test:
+	@.setup/check $(TESTS)
+	@.setup/packages test
+	@.setup/model
+
+# Leaks are not looked for: the libraries keep their tables until the process ends.
+check-address: setup-test
+	@.setup/build $(ADDRESS) --sanitize address --build-tests
+	@ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) --sanitize address --skip-build \
+		--disable-xctest --filter '^(ModelFilesTests|TokenizationTests|ChatTests|MediaTests)\.'
+
+check-thread: setup-test
+	@.setup/build $(THREAD) -c release --sanitize thread --build-tests
+	@TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build \
+		--disable-xctest --filter '^InferenceTests\.'
+
+format: ## lay the Swift sources out
+	@swift format --in-place --recursive --configuration .swift-format Package.swift Sources Tests
+
+lint: ## say what the layout or the set-up scripts break
+	@swift format lint --recursive --strict --configuration .swift-format Package.swift Sources Tests
+	@if command -v shellcheck >/dev/null; then shellcheck -x .setup/* .ci/run; else echo 'shellcheck is not installed: scripts not looked at'; fi
+
+clean: ## remove what was built (the language model stays)
+	@rm -rf .build
