@@ -57,6 +57,8 @@ enum PrintableText {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars.prefix(limit) {
             switch scalar.properties.generalCategory {
+            case .format where scalar.properties.isJoinControl:
+                result.append(scalar)
             case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate:
                 result.append("\u{FFFD}")
             default:
