@@ -28,9 +28,10 @@ let package = Package(
             name: "CNcurses",
             linkerSettings: [.linkedLibrary("ncursesw"), .linkedLibrary("tinfo")]),
         .systemLibrary(name: "CChafa", pkgConfig: "chafa", providers: [.apt(["libchafa-dev"])]),
-        .systemLibrary(name: "CVips", pkgConfig: "vips", providers: [.apt(["libvips-dev"])]),
+        // GObject's flags are all that vips.h needs; vips.pc adds -pthread, which SwiftPM refuses with a warning.
+        .systemLibrary(name: "CVips", pkgConfig: "gobject-2.0", providers: [.apt(["libvips-dev"])]),
         .systemLibrary(
-            name: "CLibAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev"])]),
+            name: "CLibAV", pkgConfig: "libavformat", providers: [.apt(["libavformat-dev", "libswscale-dev"])]),
 
         // Shared vocabulary.
         .target(name: "Digest", dependencies: ["CLibCrypto"], swiftSettings: swiftSettings),
