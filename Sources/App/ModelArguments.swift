@@ -83,8 +83,9 @@ package struct SamplingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Beams of beam search; 1 means none.", valueName: "n"))
     var beams: Int?
 
+    // Takes a value that begins with a minus: short answers are preferred by -1.
     @Option(
-        name: .customLong("length-penalty"),
+        name: .customLong("length-penalty"), parsing: .unconditional,
         help: ArgumentHelp("Exponent of the length in a beam's score.", valueName: "x"))
     var lengthPenalty: Double?
 
