@@ -10,7 +10,8 @@ extension Answer {
         modelFields["sha256"] = model.sha256.map { .string($0) } ?? .null
         fields["model"] = .object(modelFields)
         fields["template"] = .string(template)
-        fields["options"] = .object(Self.members(options.json).merging(Self.members(unknown["options"])) { known, _ in known })
+        fields["options"] = .object(
+            Self.members(options.json).merging(Self.members(unknown["options"])) { known, _ in known })
         fields["seed"] = .unsigned(seed)
         fields["kernel"] = .string(kernel)
         fields["precision"] = .string(precision)

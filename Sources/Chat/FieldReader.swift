@@ -97,7 +97,8 @@ struct FieldReader {
         numbers.reserveCapacity(elements.count)
         for (index, element) in elements.enumerated() {
             guard case .integer(let number) = element, range.contains(Int(number)) else {
-                throw wrong("\(key)[\(index)]", "a whole number from \(range.lowerBound) to \(range.upperBound)", element)
+                throw wrong(
+                    "\(key)[\(index)]", "a whole number from \(range.lowerBound) to \(range.upperBound)", element)
             }
             numbers.append(Int(number))
         }

@@ -102,7 +102,9 @@ extension Message {
         self.init(id: id, parent: parent, role: role, created: created, parts: parts, unknown: fields.rest)
         if let answerValue {
             guard role == .assistant else {
-                throw .field(path: fields.path("answer"), expected: "nothing in a message of \(role.rawValue)", found: "an object")
+                throw .field(
+                    path: fields.path("answer"), expected: "nothing in a message of \(role.rawValue)",
+                    found: "an object")
             }
             answer = try Answer(json: answerValue, path: fields.path("answer"), text: text)
         }

@@ -47,7 +47,9 @@ enum SessionFiles {
         var status: Int32 = 0
         var written = 0
         while written < bytes.count {
-            let count = bytes.withUnsafeBytes { calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[written...])) }
+            let count = bytes.withUnsafeBytes {
+                calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[written...]))
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 status = count < 0 ? errno : ENOSPC
