@@ -4,6 +4,7 @@ import Pixels
 extension Session {
     /// The prompt that a branch stands for: its messages with words and pictures in their order.
     ///
+    /// Of several system messages the last one counts, and stands first; an empty one takes the system text away.
     /// Messages without any content, such as an answer that was stopped before its first token, are left out.
     /// - Parameters:
     ///   - leaf: the branch's last message; the one that is shown when nil.
@@ -11,10 +12,14 @@ extension Session {
     package func prompt<Failure: Error>(
         to leaf: Int? = nil, picture: (StoredFile) throws(Failure) -> PixelImage
     ) throws(Failure) -> Prompt {
+        let branch = branch(to: leaf ?? activeLeaf)
         var messages = [PromptMessage]()
-        for message in branch(to: leaf ?? activeLeaf) {
+        let system = branch.last { $0.role == .system }
+        for message in [system].compactMap(\.self) + branch.filter({ $0.role != .system }) {
             let parts = try message.promptParts(picture: picture)
-            if !parts.isEmpty { messages.append(PromptMessage(role: message.role, parts: parts)) }
+            // The ids that were generated keep what a cache holds of the answer usable.
+            let tokens = message.answer?.tokenIDs
+            if !parts.isEmpty { messages.append(PromptMessage(role: message.role, parts: parts, tokens: tokens)) }
         }
         return Prompt(messages: messages)
     }

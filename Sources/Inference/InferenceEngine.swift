@@ -28,7 +28,8 @@ package actor InferenceEngine: GenerationBackend {
 
     package nonisolated var model: ModelDescription { loadedModel.description }
 
-    package func modelDigest() -> String { loadedModel.hexadecimalDigest() }
+    // Not the actor's: it would wait for a running answer.
+    package nonisolated func modelDigest() async -> String { loadedModel.hexadecimalDigest() }
 
     package nonisolated func cost(of prompt: Prompt) throws(GenerationFailure) -> PromptCost {
         loadedModel.promptBuilder.cost(of: prompt)

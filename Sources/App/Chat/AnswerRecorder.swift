@@ -1,0 +1,52 @@
+import Chat
+import Generation
+
+/// Records one answer in memory and, where there is a writer, in its journal, so that a disk that fails loses nothing
+/// that a later save can still write.
+final class AnswerRecorder {
+    /// The session, with the answer once it has finished.
+    private(set) var session: Session
+    private let options: GenerationOptions
+    private let model: ModelDescription
+    private let created: Timestamp
+    private var recording: AnswerRecording?
+
+    init(session: Session, options: GenerationOptions, model: ModelDescription, created: Timestamp) {
+        self.session = session
+        self.options = options
+        self.model = model
+        self.created = created
+    }
+
+    func begin(_ start: GenerationStart, _ writer: SessionWriter?) throws(SessionError) {
+        let recording = AnswerRecording(
+            id: session.nextID, parent: session.activeLeaf, created: created,
+            answer: Answer(model: model, modelDigest: nil, options: options, start: start))
+        self.recording = recording
+        try writer?.beginAnswer(recording)
+    }
+
+    func append(_ token: GeneratedToken, _ writer: SessionWriter?) throws(SessionError) {
+        recording?.append(id: token.id, text: token.text, milliseconds: milliseconds(token.seconds))
+        try writer?.append(token)
+    }
+
+    func finish(_ summary: GenerationSummary, modelDigest: String, _ writer: SessionWriter?) throws(SessionError) {
+        if recording == nil {
+            // Stopped before the prompt was read: an answer without words, which says so.
+            try begin(
+                GenerationStart(
+                    promptTokens: [], reusedTokens: 0, unseenMedia: [], seed: options.seed ?? 0, imageSeconds: 0,
+                    prefillSeconds: 0), writer)
+        }
+        recording?.finish(
+            summary.finishReason, remainingText: summary.remainingText,
+            milliseconds: milliseconds(summary.totalSeconds), modelDigest: modelDigest)
+        if let message = recording?.message { session.append(message) }
+        try writer?.finishAnswer(
+            summary.finishReason, remainingText: summary.remainingText, seconds: summary.totalSeconds,
+            modelDigest: modelDigest)
+    }
+
+    private func milliseconds(_ seconds: Double) -> Int { Int((max(0, seconds) * 1000).rounded()) }
+}

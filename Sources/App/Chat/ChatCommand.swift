@@ -1,0 +1,74 @@
+import ArgumentParser
+import Chat
+import ChatUI
+import Foundation
+import Media
+import Screen
+import Terminal
+
+/// `emuchat`: the chat screen.
+struct ChatCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "chat",
+        abstract: "Talk with the model on the chat screen (what emuchat does without a subcommand).")
+
+    @OptionGroup var model: ModelArguments
+    @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var folders: SessionArguments
+
+    @Option(
+        help: ArgumentHelp(
+            "The conversation to go on with; a new one is begun under a name that is free.", valueName: "name"))
+    var session: String?
+
+    @Flag(name: .customLong("new"), help: "Begin an empty conversation (as without --session).")
+    var startsNew = false
+
+    func validate() throws {
+        if startsNew && session != nil { throw ValidationError("--session and --new exclude each other.") }
+    }
+
+    func run() async throws {
+        // What can be told in one line is told before the screen is taken over.
+        let modelPath = try model.path()
+        let store = folders.store
+        let keeper = try ConversationKeeper(store: store, opening: session)
+        let screen = try ChatScreen()
+
+        var state = AppState(
+            setting: .current, size: screen.size, now: Date().timeIntervalSince1970,
+            model: .loading(
+                name: (modelPath as NSString).lastPathComponent, share: nil, since: Date().timeIntervalSince1970),
+            options: sampling.options)
+        state.inputNote = model.precisionNote
+        let effects = ChatEffects(
+            keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),
+            screen: screen)
+        await effects.start(modelPath: modelPath, options: model.options)
+        screen.run(&state) { effects.perform($0) }
+        await keeper.close()
+        screen.stop()
+        if let name = await keeper.savedName {
+            print("Conversation saved as \(name). Go on with it: emuchat --session \(name)")
+        }
+    }
+}
+
+/// Where sessions lie.
+struct SessionArguments: ParsableArguments {
+    @Option(name: .customLong("sessions"), help: ArgumentHelp("The folder of the conversations.", valueName: "folder"))
+    var sessions: String?
+
+    var store: SessionStore {
+        SessionStore(folder: sessions.map { ($0 as NSString).expandingTildeInPath } ?? SessionStore.defaultFolder())
+    }
+}
+
+extension AppState.Setting {
+    /// This process's version, home folder and time zone.
+    static var current: AppState.Setting {
+        AppState.Setting(
+            version: emuchatVersion, homeFolder: NSHomeDirectory(),
+            secondsFromGMT: TimeZone.current.secondsFromGMT())
+    }
+}

@@ -1,0 +1,118 @@
+import ChatUI
+import Foundation
+import Media
+import Screen
+import Synchronization
+import Terminal
+
+/// The terminal and the one event loop: keys and posted actions go through the reducer, frames come out.
+///
+/// Runs on the main thread, which does nothing else meanwhile. Others reach it by `mailbox`.
+final class ChatScreen {
+    let mailbox: ActionMailbox
+    private let terminal: Terminal
+    private let log: Int32
+    private var isFinished = false
+
+    /// While text streams, frames this many seconds apart: faster than eyes, slower than a fast model's tokens.
+    private static let frameInterval = 0.016
+    /// Seconds between ticks while time shows on the screen.
+    private static let tickInterval = 0.1
+
+    /// Takes the terminal over; standard error goes to the log file until `stop`.
+    init() throws(CommandError) {
+        let logPath = Folders.log.path
+        try? FileManager.default.createDirectory(at: Folders.state, withIntermediateDirectories: true)
+        log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        do {
+            terminal = try Terminal(
+                log: log < 0 ? nil : log, crashMessage: "emuchat has crashed. The log is \(logPath)\n",
+                environment: ProcessInfo.processInfo.environment)
+        } catch { throw .failed(error.description) }
+        mailbox = ActionMailbox(waker: terminal.waker)
+    }
+
+    deinit {
+        if log >= 0 { close(log) }
+    }
+
+    var size: Size { terminal.size }
+
+    var previewColors: PreviewColors {
+        switch terminal.colorDepth {
+        case .direct: .trueColor
+        case .palette256: .palette256
+        case .sixteen, .eight: .palette16
+        case .none: .none
+        }
+    }
+
+    /// Gives the terminal back.
+    func stop() { terminal.stop() }
+
+    /// Runs until `quit` is among the effects. `perform` gets every other effect that is not the screen's own.
+    func run(_ state: inout AppState, perform: (Effect) -> Void) {
+        terminal.show(view(state))
+        var lastFrame = Self.now
+        var isDirty = false
+        while !isFinished {
+            let events = terminal.waitForEvents(timeout: timeout(state, isDirty: isDirty, since: lastFrame))
+            let actions = mailbox.drain()
+            handle(.ticked(Date().timeIntervalSince1970), &state, perform)
+            for event in events { handle(.inputArrived(event), &state, perform) }
+            for action in actions { handle(action, &state, perform) }
+            isDirty = isDirty || !events.isEmpty || !actions.isEmpty || state.isAnimated
+            // A key is answered at once; what streams in is gathered for the next frame.
+            if isDirty, !events.isEmpty || Self.now - lastFrame >= Self.frameInterval {
+                terminal.show(view(state))
+                lastFrame = Self.now
+                isDirty = false
+            }
+        }
+    }
+
+    private func handle(_ action: Action, _ state: inout AppState, _ perform: (Effect) -> Void) {
+        for effect in reduce(into: &state, action) {
+            switch effect {
+            case .redraw:
+                terminal.invalidate()
+            case .suspend:
+                terminal.suspend()
+            case .quit:
+                isFinished = true
+            default:
+                perform(effect)
+            }
+        }
+    }
+
+    private func timeout(_ state: AppState, isDirty: Bool, since lastFrame: Double) -> Double? {
+        if isDirty { return max(0, lastFrame + Self.frameInterval - Self.now) }
+        return state.isAnimated ? Self.tickInterval : nil
+    }
+
+    private static var now: Double { ProcessInfo.processInfo.systemUptime }
+}
+
+/// Actions from other threads, in the order in which they were posted.
+final class ActionMailbox: Sendable {
+    private let actions = Mutex<[Action]>([])
+    private let waker: TerminalWaker
+
+    init(waker: TerminalWaker) {
+        self.waker = waker
+    }
+
+    /// Hands an action to the event loop; from any thread.
+    func post(_ action: Action) {
+        actions.withLock { $0.append(action) }
+        waker.wake()
+    }
+
+    func drain() -> [Action] {
+        actions.withLock { actions in
+            defer { actions = [] }
+            return actions
+        }
+    }
+}

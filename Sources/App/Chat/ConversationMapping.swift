@@ -1,0 +1,91 @@
+import Chat
+import ChatUI
+import Generation
+
+/// A branch of a session as the screen's own values: items, and pictures numbered in reading order.
+struct ConversationMapping {
+    private(set) var items: [ConversationItem] = []
+    /// The stored picture of each number.
+    private(set) var storedImages: [Int: StoredImage] = [:]
+    private(set) var pictures: [Picture] = []
+    private let messages: [Message]
+
+    init(_ messages: [Message]) {
+        self.messages = messages
+        for message in messages { items.append(item(message)) }
+    }
+
+    /// The conversation to show, with settings as they were at its end.
+    func opened(name: String?) -> OpenedConversation {
+        let system = messages.last { $0.role == .system }?.text
+        let last = messages.last { $0.answer != nil }?.answer
+        return OpenedConversation(
+            name: name, items: items, pictures: pictures, systemText: system.flatMap { $0.isEmpty ? nil : $0 },
+            options: last?.options, contextTokens: last.map { $0.promptTokens + $0.tokenIDs.count })
+    }
+
+    private mutating func item(_ message: Message) -> ConversationItem {
+        var parts = [ConversationItem.Part]()
+        for part in message.parts {
+            switch part.content {
+            case .text(let text):
+                parts.append(.text(text))
+            case .image(let image):
+                parts.append(.picture(add(image)))
+            case .video(let video):
+                // A clip is its frames, each a picture of the strip.
+                for frame in video.frames {
+                    let image = StoredImage(
+                        file: frame.file, name: video.name, width: video.width, height: video.height,
+                        format: video.format)
+                    parts.append(.picture(add(image)))
+                }
+            }
+        }
+        return ConversationItem(
+            id: message.id, speaker: speaker(message.role), parts: parts,
+            time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message))
+    }
+
+    private mutating func add(_ image: StoredImage) -> Int {
+        let number = pictures.count + 1
+        storedImages[number] = image
+        pictures.append(
+            Picture(
+                number: number, path: image.name,
+                content: .ready(PictureFacts(name: image.name, width: image.width, height: image.height))))
+        return number
+    }
+
+    private func speaker(_ role: Role) -> ConversationItem.Speaker {
+        switch role {
+        case .system: .system
+        case .user: .user
+        case .assistant: .assistant
+        }
+    }
+
+    private func marks(_ message: Message) -> [ConversationItem.Mark] {
+        guard let answer = message.answer else { return [] }
+        var marks = [ConversationItem.Mark]()
+        let unseen = answer.unseenMedia.filter { pictures.indices.contains($0 - 1) }
+        if !unseen.isEmpty { marks.append(.didNotSee(unseen)) }
+        switch answer.finishReason {
+        case .cancelled: marks.append(.stopped)
+        case .length: marks.append(.cutShort)
+        case .end, .stop, nil: break
+        }
+        return marks
+    }
+
+    private func figures(_ message: Message) -> AnswerFigures? {
+        guard let answer = message.answer, let first = answer.tokenMilliseconds.first,
+            let last = answer.tokenMilliseconds.last
+        else { return nil }
+        let seconds = Double(last - first) / 1000
+        let count = answer.tokenIDs.count
+        return AnswerFigures(
+            tokensPerSecond: count > 1 && seconds > 0 ? Double(count - 1) / seconds : nil,
+            firstTokenSeconds: Double(first) / 1000, generatedTokens: count)
+    }
+}
