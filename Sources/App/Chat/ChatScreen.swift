@@ -51,15 +51,27 @@ final class ChatScreen {
     func stop() { terminal.stop() }
 
     /// Runs until `quit` is among the effects. `perform` gets every other effect that is not the screen's own.
-    func run(_ state: inout AppState, perform: (Effect) -> Void) {
+    ///
+    /// `advance` brings what happens by the clock alone, such as a replay: given the time, in seconds since 1970, it
+    /// returns what has happened, and in how many seconds there will be more.
+    func run(
+        _ state: inout AppState, advance: (Double) -> (action: Action?, nextIn: Double?) = { _ in (nil, nil) },
+        perform: (Effect) -> Void
+    ) {
         terminal.show(view(state))
         var lastFrame = Self.now
         var isDirty = false
+        var nextIn: Double? = 0
         while !isFinished {
-            let events = terminal.waitForEvents(timeout: timeout(state, isDirty: isDirty, since: lastFrame))
-            let actions = mailbox.drain()
-            handle(.ticked(Date().timeIntervalSince1970), &state, perform)
+            let wanted = [timeout(state, isDirty: isDirty, since: lastFrame), nextIn].compactMap(\.self).min()
+            let events = terminal.waitForEvents(timeout: wanted)
+            let now = Date().timeIntervalSince1970
+            var actions = mailbox.drain()
+            handle(.ticked(now), &state, perform)
             for event in events { handle(.inputArrived(event), &state, perform) }
+            let advanced = advance(now)
+            if let action = advanced.action { actions.append(action) }
+            nextIn = advanced.nextIn
             for action in actions { handle(action, &state, perform) }
             isDirty = isDirty || !events.isEmpty || !actions.isEmpty || state.isAnimated
             // A key is answered at once; what streams in is gathered for the next frame.
@@ -78,7 +90,7 @@ final class ChatScreen {
                 terminal.invalidate()
             case .suspend:
                 terminal.suspend()
-            case .quit:
+            case .quit, .replay(.leave):
                 isFinished = true
             default:
                 perform(effect)

@@ -1,0 +1,58 @@
+import Chat
+import Generation
+
+/// Plays a timeline as lines of text: roles in words, nothing drawn twice, for pipes and screen readers.
+struct PlainReplay {
+    let timeline: ReplayTimeline
+    let speed: Double
+
+    init(timeline: ReplayTimeline, speed: Double) {
+        self.timeline = timeline
+        self.speed = speed
+    }
+
+    func run() async throws {
+        let began = ContinuousClock.now
+        var pictureCount = 0
+        for event in timeline.events {
+            let due = began + .milliseconds(Int((Double(event.milliseconds) / speed).rounded()))
+            if due > .now { try await Task.sleep(until: due, clock: .continuous) }
+            show(event, &pictureCount)
+        }
+    }
+
+    private func show(_ event: ReplayEvent, _ pictureCount: inout Int) {
+        switch event.kind {
+        case .messageAppeared(let message):
+            StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
+            for part in message.parts {
+                switch part.content {
+                case .text(let text):
+                    StandardOutput.write(text + "\n")
+                case .image(let image):
+                    pictureCount += 1
+                    StandardOutput.write("image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
+                case .video(let video):
+                    pictureCount += video.frames.count
+                    StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
+                }
+            }
+        case .answerBegan(let message):
+            StandardOutput.write("emuchat:\n")
+            for number in message.answer?.unseenMedia ?? [] {
+                StandardOutput.write("did not see [Image #\(number)]\n")
+            }
+        case .textAdded(_, _, let text):
+            StandardOutput.write(text)
+        case .answerEnded(_, let reason, let wasInterrupted):
+            StandardOutput.write("\n")
+            if wasInterrupted {
+                StandardOutput.write("(interrupted)\n")
+            } else if reason == .cancelled {
+                StandardOutput.write("(stopped)\n")
+            } else if reason == .length {
+                StandardOutput.write("(cut short)\n")
+            }
+        }
+    }
+}
