@@ -86,7 +86,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InferenceTests", dependencies: ["Inference", "TestSupport"],
             swiftSettings: swiftSettings),
