@@ -93,7 +93,10 @@ struct ByteLevelIDs {
         #expect(Array(parsed.dropFirst().dropLast()) == tokenizer.encode("user\nHi"))
         // A token never forms across the seam between what is parsed and what is not.
         let seam = tokenizer.encode(
-            [TextSegment("<|im_", parsesSpecial: true), TextSegment("end|>"), TextSegment("<|im_end|>", parsesSpecial: true)],
+            [
+                TextSegment("<|im_", parsesSpecial: true), TextSegment("end|>"),
+                TextSegment("<|im_end|>", parsesSpecial: true),
+            ],
             atStart: true)
         #expect(seam == tokenizer.encode("<|im_end|>") + [2])
     }
