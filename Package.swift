@@ -87,7 +87,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InferenceTests", dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),

@@ -3,7 +3,7 @@ extension ModelFileError: CustomStringConvertible {
     package var description: String {
         switch self {
         case .cannotOpen(let path, let reason):
-            "\(shown(path)): cannot be opened: \(reason). Check the path and its permissions."
+            "\(shown(path)): cannot be opened: \(shown(reason)). Check the path and its permissions."
         case .isFolder(let path):
             "\(shown(path)): is a folder, a model file was expected. Name the .gguf file inside it."
         case .isEmpty(let path):
@@ -22,7 +22,7 @@ extension ModelFileError: CustomStringConvertible {
             "\(shown(path)): \(shown(what)) is \(found), at most \(limit) is possible. "
                 + "The file is damaged: download it again."
         case .malformed(let path, let what, let expected, let found):
-            "\(shown(path)): \(shown(what)): expected \(expected), found \(shown(found)). "
+            "\(shown(path)): \(shown(what)): expected \(shown(expected)), found \(shown(found)). "
                 + "The file is damaged or of an unknown kind: download it again."
         case .duplicateKey(let path, let key):
             "\(shown(path)): the key \(shown(key)) occurs twice. The file is damaged: download it again."
@@ -35,7 +35,7 @@ extension ModelFileError: CustomStringConvertible {
             "\(shown(path)): the key \(shown(key)) (\(expected)) is missing. "
                 + "The model is of another kind or was converted incompletely: convert it again."
         case .wrongType(let path, let key, let expected, let found):
-            "\(shown(path)): the key \(shown(key)): expected \(expected), found \(shown(found)). Convert the model again."
+            "\(shown(path)): the key \(shown(key)): expected \(shown(expected)), found \(shown(found)). Convert the model again."
         case .missingTensor(let path, let name):
             "\(shown(path)): the tensor \(shown(name)) is missing. "
                 + "The model is of another kind or was converted incompletely: convert it again."
@@ -43,7 +43,7 @@ extension ModelFileError: CustomStringConvertible {
             "\(shown(path)): the tensor \(shown(name)): expected shape \(expected), found \(found). "
                 + "The model is of another kind: convert it again."
         case .wrongTensorType(let path, let name, let expected, let found):
-            "\(shown(path)): the tensor \(shown(name)): expected \(expected), found \(shown(found)). "
+            "\(shown(path)): the tensor \(shown(name)): expected \(shown(expected)), found \(shown(found)). "
                 + "Convert the model to a supported type."
         }
     }

@@ -8,6 +8,7 @@ import ModelFiles
 struct ByteLevelTokenizer: Tokenizer {
     let addsBOS: Bool
     private let vocabulary: Vocabulary
+    private let specials: SpecialTokens
     private let preTokenizer: PreTokenizer
     /// The token of each byte; -1 where the vocabulary has none.
     private let byteTokens: [Int32]
@@ -32,8 +33,9 @@ struct ByteLevelTokenizer: Tokenizer {
         addsBOS = try TokenizerError.reading { () throws(ModelFileError) in
             try file.bool("tokenizer.ggml.add_bos_token", default: preTokenizer.addsBOS)
         }
-        let vocabulary = try Vocabulary(file, spaceMark: nil)
+        let vocabulary = try Vocabulary(file)
         self.vocabulary = vocabulary
+        specials = SpecialTokens(vocabulary, of: [.control, .unknown, .userDefined])
         byteTokens = (0..<256).map { byte in
             vocabulary.table.id(of: String(Character(ByteSpelling.scalars[byte]))) ?? -1
         }
@@ -62,14 +64,14 @@ struct ByteLevelTokenizer: Tokenizer {
     }
 
     func controlToken(_ spelling: String) -> Int32? {
-        vocabulary.specials.control(spelling)
+        specials.control(spelling)
     }
 
     func encode(_ segments: [TextSegment], atStart: Bool) -> [Int32] {
         let (bytes, parsed) = joined(segments)
         var encoder = Encoder(tokenizer: self)
         bytes.withUnsafeBufferPointer { text in
-            for fragment in vocabulary.specials.split(text, parsed: parsed) {
+            for fragment in specials.split(text, parsed: parsed) {
                 switch fragment {
                 case .token(let id, _): encoder.ids.append(id)
                 case .text(let range):

@@ -4,16 +4,22 @@ import Generation
 enum TemplateSegment: Sendable, Equatable {
     /// The template's own words: special tokens spelt in them are meant.
     case markup(String)
-    /// The parts of a message, and how much of their white space the family takes off at both ends.
-    case content(PromptMessage, trimmed: Bool)
-    /// An assistant's message: its known ids stand for its text.
-    case answer(PromptMessage, trimmed: Bool)
+    /// The parts of a message, and where the family takes off white space.
+    case content(PromptMessage, trimmed: ContentTrimming)
+    /// An assistant's message. Its known ids stand for its text; `prefix` is what models write before it, and is part
+    /// of those ids.
+    case answer(PromptMessage, prefix: String, trimmed: ContentTrimming)
     /// The BOS or EOS token.
     case bos
     case eos
     /// The place where an answer begins: it is encoded on its own, so that what stands before it has the same ids
     /// whether or not the answer is known.
     case seam
+}
+
+/// At which ends of a message white space is taken off.
+enum ContentTrimming: Sendable {
+    case none, end, both
 }
 
 extension ChatTemplate {
@@ -24,6 +30,11 @@ extension ChatTemplate {
         if let defaultSystem, messages.first?.role != .system {
             messages.insert(PromptMessage(role: .system, text: defaultSystem), at: 0)
         }
+        let opening: [TemplateSegment] = writesBOS ? [.bos] : []
+        return opening + renderFamily(messages)
+    }
+
+    private func renderFamily(_ messages: [PromptMessage]) -> [TemplateSegment] {
         switch family {
         case .chatML: return renderChatML(messages)
         case .llama2: return renderLlama2(messages)
@@ -36,14 +47,14 @@ extension ChatTemplate {
 
     /// Source: `chat_markup_language.md` of OpenAI, and the templates of SmolLM2 and Qwen2.
     private func renderChatML(_ messages: [PromptMessage]) -> [TemplateSegment] {
-        turns(messages, trimmed: false) { role in
+        turns(messages, trimmed: .none) { role in
             (opening: [.markup("<|im_start|>\(role.rawValue)\n")], closing: [.markup("<|im_end|>\n")])
         }
     }
 
     /// Source: "Model Cards and Prompt Formats" of Llama 3.
     private func renderLlama3(_ messages: [PromptMessage]) -> [TemplateSegment] {
-        turns(messages, trimmed: true) { role in
+        turns(messages, trimmed: .both) { role in
             (
                 opening: [.markup("<|start_header_id|>\(role.rawValue)<|end_header_id|>\n\n")],
                 closing: [.markup("<|eot_id|>")]
@@ -53,42 +64,53 @@ extension ChatTemplate {
 
     /// Source: the template of zephyr-7b-beta.
     private func renderZephyr(_ messages: [PromptMessage]) -> [TemplateSegment] {
-        turns(messages, trimmed: false) { role in
+        turns(messages, trimmed: .none) { role in
             (opening: [.markup("<|\(role.rawValue)|>\n")], closing: [.eos, .markup("\n")])
         }
     }
 
-    /// Source: "Gemma formatting and system instructions"; the system's words open the first turn of the user.
+    /// Source: "Gemma formatting and system instructions", and the template of gemma-3-1b-it.
     private func renderGemma(_ messages: [PromptMessage]) -> [TemplateSegment] {
-        turns(joiningSystem(messages, separator: "\n\n"), trimmed: true) { role in
-            let name = role == .assistant ? "model" : "user"
-            return (opening: [.markup("<start_of_turn>\(name)\n")], closing: [.markup("<end_of_turn>\n")])
+        var segments = [TemplateSegment]()
+        for (words, message) in joiningSystem(messages) {
+            if message.role == .assistant {
+                segments += [.markup("<start_of_turn>model\n"), .seam, .answer(message, prefix: "", trimmed: .both)]
+            } else {
+                segments.append(.markup("<start_of_turn>user\n"))
+                for word in words { segments += [.content(word, trimmed: .none), .markup("\n\n")] }
+                segments.append(.content(message, trimmed: .both))
+            }
+            segments.append(.markup("<end_of_turn>\n"))
         }
+        if messages.last?.role == .assistant {
+            segments.removeLast()
+        } else {
+            segments += [.markup("<start_of_turn>model\n"), .seam]
+        }
+        return segments
     }
 
     /// Source: `generation.py` of Llama 2 and the template of Llama-2-7b-chat-hf.
     private func renderLlama2(_ messages: [PromptMessage]) -> [TemplateSegment] {
         var segments = [TemplateSegment]()
-        var system: PromptMessage?
-        for (index, message) in messages.enumerated() {
-            switch message.role {
-            case .system: system = message
-            case .user:
-                segments += [.bos, .markup("[INST] ")]
-                if let words = system {
-                    segments += [
-                        .markup("<<SYS>>\n"), .content(words, trimmed: false), .markup("\n<</SYS>>\n\n"),
-                    ]
-                    system = nil
-                }
-                segments += [.content(message, trimmed: true), .markup(" [/INST]")]
-            case .assistant:
-                // The space before an answer is part of what the model generates.
-                segments += [.seam, .answer(message, trimmed: true)]
-                if index < messages.count - 1 { segments += [.markup(" "), .eos] }
+        for (words, message) in joiningSystem(messages) {
+            if message.role == .assistant {
+                segments += [.seam, .answer(message, prefix: " ", trimmed: .both), .markup(" "), .eos]
+                continue
             }
+            if !(segments.isEmpty && writesBOS) { segments.append(.bos) }
+            segments.append(.markup("[INST] "))
+            if !words.isEmpty {
+                segments.append(.markup("<<SYS>>\n"))
+                for (index, word) in words.enumerated() {
+                    if index > 0 { segments.append(.markup("\n")) }
+                    segments.append(.content(word, trimmed: .none))
+                }
+                segments.append(.markup("\n<</SYS>>\n\n"))
+            }
+            segments += [.content(message, trimmed: words.isEmpty ? .both : .end), .markup(" [/INST]")]
         }
-        if messages.last?.role != .assistant { segments.append(.seam) }
+        if messages.last?.role == .assistant { segments.removeLast(2) } else { segments.append(.seam) }
         return segments
     }
 
@@ -97,10 +119,10 @@ extension ChatTemplate {
         var segments = [TemplateSegment]()
         for (index, message) in messages.enumerated() {
             switch message.role {
-            case .system: segments += [.content(message, trimmed: false), .markup(" ")]
-            case .user: segments += [.markup("USER: "), .content(message, trimmed: false), .markup(" ")]
+            case .system: segments += [.content(message, trimmed: .none), .markup(" ")]
+            case .user: segments += [.markup("USER: "), .content(message, trimmed: .none), .markup(" ")]
             case .assistant:
-                segments += [.markup("ASSISTANT:"), .seam, .answer(message, trimmed: false)]
+                segments += [.markup("ASSISTANT:"), .seam, .answer(message, prefix: " ", trimmed: .none)]
                 if index < messages.count - 1 { segments.append(.eos) }
             }
         }
@@ -110,7 +132,7 @@ extension ChatTemplate {
 
     /// Messages in like frames, one after another.
     private func turns(
-        _ messages: [PromptMessage], trimmed: Bool,
+        _ messages: [PromptMessage], trimmed: ContentTrimming,
         frame: (Role) -> (opening: [TemplateSegment], closing: [TemplateSegment])
     ) -> [TemplateSegment] {
         var segments = [TemplateSegment]()
@@ -118,7 +140,7 @@ extension ChatTemplate {
             let (opening, closing) = frame(message.role)
             segments += opening
             if message.role == .assistant {
-                segments += [.seam, .answer(message, trimmed: trimmed)]
+                segments += [.seam, .answer(message, prefix: "", trimmed: trimmed)]
             } else {
                 segments.append(.content(message, trimmed: trimmed))
             }
@@ -128,20 +150,23 @@ extension ChatTemplate {
         return segments
     }
 
-    /// Puts what the system says at the head of the user's next message, for families that know no such role.
-    private func joiningSystem(_ messages: [PromptMessage], separator: String) -> [PromptMessage] {
-        var result = [PromptMessage]()
-        var words = [PromptPart]()
+    /// Gives what the system says to the message of the user behind it, for families that know no such role.
+    private func joiningSystem(_ messages: [PromptMessage]) -> [(system: [PromptMessage], message: PromptMessage)] {
+        var result = [(system: [PromptMessage], message: PromptMessage)]()
+        var words = [PromptMessage]()
         for message in messages {
             switch message.role {
-            case .system: words += message.parts + [.text(separator)]
+            case .system: words.append(message)
             case .user:
-                result.append(PromptMessage(role: .user, parts: words + message.parts))
+                result.append((words, message))
                 words = []
-            case .assistant: result.append(message)
+            case .assistant:
+                if !words.isEmpty { result.append((words, PromptMessage(role: .user, parts: []))) }
+                words = []
+                result.append(([], message))
             }
         }
-        if !words.isEmpty { result.append(PromptMessage(role: .user, parts: words)) }
+        if !words.isEmpty { result.append((words, PromptMessage(role: .user, parts: []))) }
         return result
     }
 }

@@ -19,9 +19,13 @@ package struct ChatTemplate: Sendable, Equatable {
     /// What the system says when the conversation has no message of its own; nil for nothing.
     package let defaultSystem: String?
 
-    package init(family: Family, defaultSystem: String? = nil) {
+    /// Whether the template itself writes the BOS token, whatever the tokenizer does.
+    package let writesBOS: Bool
+
+    package init(family: Family, defaultSystem: String? = nil, writesBOS: Bool = false) {
         self.family = family
         self.defaultSystem = defaultSystem
+        self.writesBOS = writesBOS
     }
 
     /// The name to show and to choose by, such as `chatml`.
@@ -47,31 +51,34 @@ package struct ChatTemplate: Sendable, Equatable {
 
     /// The template that a Jinja program is of; nil for an unknown one.
     package static func recognised(source: String) -> ChatTemplate? {
+        guard let family = family(of: source) else { return nil }
+        let system: String? =
+            switch family {
+            case .chatML: literal(in: source, between: "<|im_start|>system\n", and: "<|im_end|>")
+            case .llama2: literal(in: source, between: "<<SYS>>\n", and: "\n<</SYS>>")
+            case .zephyr:
+                literal(in: source, between: "<|system|>\n", and: "</s>")
+                    ?? literal(in: source, between: "<|system|>\n", and: "<|endoftext|>")
+            case .vicuna: source.contains(vicunaSystem) ? vicunaSystem : nil
+            case .llama3, .gemma: nil
+            }
+        return ChatTemplate(family: family, defaultSystem: system, writesBOS: source.contains("bos_token"))
+    }
+
+    private static func family(of source: String) -> Family? {
         func has(_ mark: String) -> Bool { source.contains(mark) }
-        if has("<|im_start|>") {
-            return ChatTemplate(
-                family: .chatML, defaultSystem: literal(in: source, between: "<|im_start|>system\n", and: "<|im_end|>"))
-        }
-        if has("<|start_header_id|>"), has("<|eot_id|>") || has("<|end_header_id|>") {
-            return ChatTemplate(family: .llama3)
-        }
-        if has("<start_of_turn>") { return ChatTemplate(family: .gemma) }
-        if has("[INST]"), has("<<SYS>>") {
-            return ChatTemplate(
-                family: .llama2, defaultSystem: literal(in: source, between: "<<SYS>>\n", and: "\n<</SYS>>"))
-        }
+        if has("<|im_start|>") { return .chatML }
+        if has("<|start_header_id|>") { return .llama3 }
+        if has("<start_of_turn>") { return .gemma }
+        // Mistral has the same marks, but neither a system message nor the same spaces.
+        if has("[INST]"), has("<<SYS>>") { return .llama2 }
         // Phi-3 has the same role marks, but ends turns by a token of its own.
         if has("<|user|>"), has("<|assistant|>"), !has("<|end|>"),
             has("eos_token") || has("</s>") || has("<|endoftext|>")
         {
-            return ChatTemplate(
-                family: .zephyr,
-                defaultSystem: literal(in: source, between: "<|system|>\n", and: "</s>")
-                    ?? literal(in: source, between: "<|system|>\n", and: "<|endoftext|>"))
+            return .zephyr
         }
-        if has("USER:"), has("ASSISTANT:") {
-            return ChatTemplate(family: .vicuna, defaultSystem: has(vicunaSystem) ? vicunaSystem : nil)
-        }
+        if has("USER:"), has("ASSISTANT:") { return .vicuna }
         return nil
     }
 

@@ -84,8 +84,8 @@ package struct PromptBuilder: Sendable {
         mutating func append(_ segment: TemplateSegment) {
             switch segment {
             case .markup(let words): text.append(TextSegment(words, parsesSpecial: true))
-            case .content(let message, let trimmed): append(trimmed ? trim(message.parts) : message.parts)
-            case .answer(let message, let trimmed): append(answer: message, trimmed: trimmed)
+            case .content(let message, let trimmed): append(trim(message.parts, trimmed))
+            case .answer(let message, let prefix, let trimmed): append(answer: message, prefix, trimmed: trimmed)
             case .bos: append(special: tokenizer.bosToken)
             case .eos: append(special: tokenizer.eosToken)
             case .seam: encodeText()
@@ -123,15 +123,14 @@ package struct PromptBuilder: Sendable {
             atStart = false
         }
 
-        private mutating func append(answer message: PromptMessage, trimmed: Bool) {
+        private mutating func append(answer message: PromptMessage, _ prefix: String, trimmed: ContentTrimming) {
             if let known = knownTokens(of: message) {
                 ids += known
                 atStart = false
                 return
             }
-            // Tokenizers that mark the start of words by a space generate one before an answer's first word.
-            if tokenizer.addsSpacePrefix, !atStart { text.append(TextSegment(" ")) }
-            append(trimmed ? trim(message.parts) : message.parts)
+            text.append(TextSegment(prefix))
+            append(trim(message.parts, trimmed))
         }
 
         /// The generated ids of a message, without the tokens that ended it; nil unless they say what its text says.
@@ -193,13 +192,13 @@ private func sameScalars(_ first: String, _ second: String) -> Bool {
     first.utf8.elementsEqual(second.utf8)
 }
 
-/// Parts without white space at the beginning and end of the message.
-private func trim(_ parts: [PromptPart]) -> [PromptPart] {
+/// Parts without white space at the ends of the message.
+private func trim(_ parts: [PromptPart], _ trimming: ContentTrimming) -> [PromptPart] {
     var parts = parts
-    if case .text(let words)? = parts.first {
+    if trimming == .both, case .text(let words)? = parts.first {
         parts[0] = .text(String(words.unicodeScalars.drop(while: \.properties.isWhitespace)))
     }
-    if case .text(let words)? = parts.last {
+    if trimming != .none, case .text(let words)? = parts.last {
         var scalars = words.unicodeScalars[...]
         while let last = scalars.last, last.properties.isWhitespace { scalars.removeLast() }
         parts[parts.count - 1] = .text(String(scalars))

@@ -8,6 +8,10 @@ struct SentencePieceTokenizer: Tokenizer {
     let addsBOS: Bool
     let addsSpacePrefix: Bool
     private let vocabulary: Vocabulary
+    /// Tokens found in a template's own words.
+    private let controls: SpecialTokens
+    /// Tokens found in any text, spelt with `▁` for spaces.
+    private let userDefined: SpecialTokens
     /// Tokens that merging may make: neither control, unknown nor byte tokens.
     private let mergeable: ByteTable
     /// Priority of each token in merging: ascending where scores descend.
@@ -15,8 +19,7 @@ struct SentencePieceTokenizer: Tokenizer {
     /// The token of each byte; -1 where the vocabulary has none.
     private let byteTokens: [Int32]
 
-    private static let spaceMark = "▁"
-    private static let spaceMarkBytes = Array(spaceMark.utf8)
+    private static let spaceMark = Array("▁".utf8)
 
     init(_ file: GGUFFile) throws(TokenizerError) {
         (addsBOS, addsSpacePrefix) = try TokenizerError.reading { () throws(ModelFileError) in
@@ -25,7 +28,7 @@ struct SentencePieceTokenizer: Tokenizer {
                 try file.bool("tokenizer.ggml.add_space_prefix", default: true)
             )
         }
-        let vocabulary = try Vocabulary(file, spaceMark: SentencePieceTokenizer.spaceMark)
+        let vocabulary = try Vocabulary(file)
         let key = "tokenizer.ggml.scores"
         let scores = try TokenizerError.reading { () throws(ModelFileError) in try file.floats(key) }
         guard scores.count == vocabulary.count else {
@@ -35,6 +38,11 @@ struct SentencePieceTokenizer: Tokenizer {
             throw .badValue(path: file.path, key: key, index: index, found: "\(scores[index])")
         }
         self.vocabulary = vocabulary
+        controls = SpecialTokens(vocabulary, of: [.control, .unknown])
+        userDefined = SpecialTokens(vocabulary, of: [.userDefined]) { spelling in
+            // Some converters write spaces here.
+            spelling.flatMap { $0 == UInt8(ascii: " ") ? SentencePieceTokenizer.spaceMark : [$0] }
+        }
         priorities = scores.map(SentencePieceTokenizer.priority)
         mergeable = ByteTable(bytes: vocabulary.table.bytes, ends: vocabulary.table.ends) { id in
             switch vocabulary.types[id] {
@@ -60,7 +68,7 @@ struct SentencePieceTokenizer: Tokenizer {
         let spelling = Array(vocabulary.table.piece(Int(id)))
         switch vocabulary.types[Int(id)] {
         case .control, .unknown: return spelling
-        case .normal, .userDefined, .unused: return replacing(SentencePieceTokenizer.spaceMarkBytes, in: spelling)
+        case .normal, .userDefined, .unused: return SentencePieceTokenizer.withSpaces(spelling)
         case .byte:
             let digits = String(decoding: spelling.dropFirst(3).dropLast(), as: UTF8.self)
             return UInt8(digits, radix: 16).map { [$0] } ?? spelling
@@ -73,7 +81,7 @@ struct SentencePieceTokenizer: Tokenizer {
     }
 
     func controlToken(_ spelling: String) -> Int32? {
-        vocabulary.specials.control(spelling)
+        controls.control(spelling)
     }
 
     func encode(_ segments: [TextSegment], atStart: Bool) -> [Int32] {
@@ -82,18 +90,13 @@ struct SentencePieceTokenizer: Tokenizer {
         var merger = PairMerger()
         var needsPrefix = addsSpacePrefix && atStart
         bytes.withUnsafeBufferPointer { text in
-            for fragment in vocabulary.specials.split(text, parsed: parsed) {
+            for fragment in controls.split(text, parsed: parsed) {
                 switch fragment {
-                case .token(let id, .userDefined):
-                    // SentencePiece puts the prefix before the whole text, whatever it begins with.
-                    if needsPrefix { append(EmptyCollection(), prefixed: true, to: &ids, &merger) }
-                    needsPrefix = false
-                    ids.append(id)
                 case .token(let id, _):
                     ids.append(id)
                     needsPrefix = addsSpacePrefix
                 case .text(let range):
-                    append(text[range], prefixed: needsPrefix, to: &ids, &merger)
+                    append(normalized(text[range], prefixed: needsPrefix), to: &ids, &merger)
                     needsPrefix = false
                 }
             }
@@ -101,31 +104,41 @@ struct SentencePieceTokenizer: Tokenizer {
         return ids
     }
 
-    private func append(
-        _ text: some Sequence<UInt8>, prefixed: Bool, to ids: inout [Int32], _ merger: inout PairMerger
-    ) {
-        var word = Word(mergeable: mergeable, priorities: priorities, types: vocabulary.types)
-        if prefixed { word.append(SentencePieceTokenizer.spaceMarkBytes) }
+    private func normalized(_ text: Slice<UnsafeBufferPointer<UInt8>>, prefixed: Bool) -> [UInt8] {
+        var bytes = prefixed ? SentencePieceTokenizer.spaceMark : []
+        bytes.reserveCapacity(text.count + text.count / 2)
         for byte in text {
-            if byte == UInt8(ascii: " ") {
-                word.append(SentencePieceTokenizer.spaceMarkBytes)
-            } else {
-                word.append(byte)
-            }
+            if byte == UInt8(ascii: " ") { bytes += SentencePieceTokenizer.spaceMark } else { bytes.append(byte) }
         }
-        merger.run(&word, count: word.starts.count)
-        var symbol = 0
-        var previousWasUnknown = false
-        while symbol < word.starts.count {
-            let piece = word.starts[symbol]..<word.ends[symbol]
-            previousWasUnknown = appendToken(word.bytes[piece], &word.parts, &ids, previousWasUnknown)
-            symbol = Int(merger.next[symbol])
+        return bytes
+    }
+
+    private func append(_ text: [UInt8], to ids: inout [Int32], _ merger: inout PairMerger) {
+        text.withUnsafeBufferPointer { text in
+            var previousWasUnknown = false
+            for fragment in userDefined.split(text, parsed: []) {
+                switch fragment {
+                case .token(let id, _):
+                    ids.append(id)
+                    previousWasUnknown = false
+                case .text(let range):
+                    var word = Word(
+                        Array(text[range]), mergeable: mergeable, priorities: priorities, types: vocabulary.types)
+                    merger.run(&word, count: word.starts.count)
+                    var symbol = 0
+                    while symbol < word.starts.count {
+                        let piece = word.bytes[word.starts[symbol]..<word.ends[symbol]]
+                        previousWasUnknown = appendToken(piece, word.parts, &ids, previousWasUnknown)
+                        symbol = Int(merger.next[symbol])
+                    }
+                }
+            }
         }
     }
 
     /// Appends the token of a piece that cannot be merged further; true when it was the unknown token.
     private func appendToken(
-        _ piece: ArraySlice<UInt8>, _ parts: inout [ArraySlice<UInt8>: Int], _ ids: inout [Int32], _ afterUnknown: Bool
+        _ piece: ArraySlice<UInt8>, _ parts: [ArraySlice<UInt8>: Int], _ ids: inout [Int32], _ afterUnknown: Bool
     ) -> Bool {
         var afterUnknown = afterUnknown
         var open = [piece]
@@ -154,34 +167,23 @@ struct SentencePieceTokenizer: Tokenizer {
         let mergeable: ByteTable
         let priorities: [UInt32]
         let types: [TokenType]
-        var bytes = [UInt8]()
+        let bytes: [UInt8]
         /// Where each symbol begins and ends in `bytes`.
         var starts = [Int]()
         var ends = [Int]()
         /// For pieces that are unused tokens, the length of the left one of the two that they were merged from.
         var parts = [ArraySlice<UInt8>: Int]()
 
-        init(mergeable: ByteTable, priorities: [UInt32], types: [TokenType]) {
+        init(_ text: [UInt8], mergeable: ByteTable, priorities: [UInt32], types: [TokenType]) {
             self.mergeable = mergeable
             self.priorities = priorities
             self.types = types
-        }
-
-        /// Appends the bytes of one character.
-        mutating func append(_ character: [UInt8]) {
-            starts.append(bytes.count)
-            bytes += character
-            ends.append(bytes.count)
-        }
-
-        /// Appends one byte, which begins a character unless it continues one.
-        mutating func append(_ byte: UInt8) {
-            if byte & 0xC0 != 0x80 || ends.isEmpty {
-                starts.append(bytes.count)
-                ends.append(bytes.count)
+            bytes = text
+            for (index, byte) in text.enumerated() where index == 0 || byte & 0xC0 != 0x80 {
+                if index > 0 { ends.append(index) }
+                starts.append(index)
             }
-            bytes.append(byte)
-            ends[ends.count - 1] = bytes.count
+            ends.append(text.count)
         }
 
         mutating func priority(left: Int, right: Int) -> UInt32 {
@@ -206,6 +208,22 @@ struct SentencePieceTokenizer: Tokenizer {
         let ascending = bits & 0x8000_0000 != 0 ? ~bits : bits | 0x8000_0000
         // The largest value stands for "cannot be merged".
         return min(~ascending, .max - 1)
+    }
+
+    /// A spelling with its space marks turned back into spaces.
+    private static func withSpaces(_ spelling: [UInt8]) -> [UInt8] {
+        var result = [UInt8]()
+        var index = 0
+        while index < spelling.count {
+            if spelling[index] == spaceMark[0], spelling[index...].starts(with: spaceMark) {
+                result.append(UInt8(ascii: " "))
+                index += spaceMark.count
+            } else {
+                result.append(spelling[index])
+                index += 1
+            }
+        }
+        return result
     }
 
     private static func spelling(of byte: UInt8) -> String {

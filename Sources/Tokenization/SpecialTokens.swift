@@ -13,26 +13,25 @@ struct SpecialTokens: Sendable {
     /// For each first byte, the lengths of the tokens that begin with it, longest first.
     private let lengths: [[Int]]
 
-    init(table vocabulary: ByteTable, types: [TokenType], spaceMark: String?) {
+    /// Makes a finder of the tokens of these types, as `spelling` has them.
+    init(
+        _ vocabulary: Vocabulary, of wanted: Set<TokenType>, spelling: (ArraySlice<UInt8>) -> [UInt8] = { Array($0) }
+    ) {
         var bytes = [UInt8]()
         var ends = [Int]()
         var ids = [Int32]()
         var lengths = [Set<Int>](repeating: [], count: 256)
-        let mark = spaceMark.map { Array($0.utf8) } ?? []
-        for (id, type) in types.enumerated() {
-            // A file's unknown token is spelt in text as often as any control token.
-            guard type == .control || type == .userDefined || type == .unknown else { continue }
-            var spelling = Array(vocabulary.piece(id))
-            if type == .userDefined { spelling = replacing(mark, in: spelling) }
-            guard let first = spelling.first else { continue }
-            bytes += spelling
+        for (id, type) in vocabulary.types.enumerated() where wanted.contains(type) {
+            let piece = spelling(vocabulary.table.piece(id))
+            guard let first = piece.first else { continue }
+            bytes += piece
             ends.append(bytes.count)
             ids.append(Int32(id))
-            lengths[Int(first)].insert(spelling.count)
+            lengths[Int(first)].insert(piece.count)
         }
         table = ByteTable(bytes: bytes, ends: ends) { _ in true }
         self.ids = ids
-        self.types = ids.map { types[Int($0)] }
+        types = ids.map { vocabulary.types[Int($0)] }
         self.lengths = lengths.map { $0.sorted(by: >) }
     }
 
@@ -80,22 +79,4 @@ struct SpecialTokens: Sendable {
         }
         return nil
     }
-}
-
-/// `bytes` with every `mark` replaced by a space; as it is when the mark is empty.
-func replacing(_ mark: [UInt8], in bytes: [UInt8]) -> [UInt8] {
-    guard let first = mark.first else { return bytes }
-    var result = [UInt8]()
-    result.reserveCapacity(bytes.count)
-    var index = 0
-    while index < bytes.count {
-        if bytes[index] == first, bytes[index...].starts(with: mark) {
-            result.append(UInt8(ascii: " "))
-            index += mark.count
-        } else {
-            result.append(bytes[index])
-            index += 1
-        }
-    }
-    return result
 }

@@ -23,8 +23,6 @@ struct Vocabulary: Sendable {
     let unknownToken: Int32?
     /// Tokens that end an answer.
     let endOfGeneration: Set<Int32>
-    /// Control and user-defined tokens, where text is cut.
-    let specials: SpecialTokens
 
     var count: Int { types.count }
 
@@ -36,8 +34,8 @@ struct Vocabulary: Sendable {
     /// Names of tokens that open turns. Some files forget to mark them as control tokens, and users could type them.
     private static let turnNames = ["<|im_start|>", "<|start_header_id|>", "<|end_header_id|>", "<start_of_turn>"]
 
-    /// Reads the vocabulary of a file. `spaceMark` is what a file spells for a space in user-defined tokens.
-    init(_ file: GGUFFile, spaceMark: String?) throws(TokenizerError) {
+    /// Reads the vocabulary of a file.
+    init(_ file: GGUFFile) throws(TokenizerError) {
         let tokensKey = "tokenizer.ggml.tokens"
         let typesKey = "tokenizer.ggml.token_type"
         let joined = try TokenizerError.reading { () throws(ModelFileError) in try file.stringList(tokensKey).joined() }
@@ -75,7 +73,6 @@ struct Vocabulary: Sendable {
         }
         endOfGeneration = ends
         self.types = types
-        specials = SpecialTokens(table: table, types: types, spaceMark: spaceMark)
     }
 
     private static func id(_ name: String, _ file: GGUFFile, _ count: Int) throws(TokenizerError) -> Int32? {

@@ -24,9 +24,9 @@ package struct GGUFBuilder: Sendable {
 
     package var version: UInt32 = 3
     package var alignment = 32
-    package private(set) var metadata: [(key: String, value: Value)] = []
+    package var metadata: [(key: String, value: Value)] = []
     /// `type` is the number of the storage type in the file; shapes have the innermost dimension first.
-    package private(set) var tensors: [(name: String, shape: [Int], type: Int32, bytes: [UInt8])] = []
+    package var tensors: [(name: String, shape: [Int], type: Int32, bytes: [UInt8])] = []
 
     package init(architecture: String? = nil) {
         if let architecture { set("general.architecture", .string(architecture)) }
@@ -62,7 +62,7 @@ package struct GGUFBuilder: Sendable {
         for tensor in tensors {
             file += text(Array(tensor.name.utf8))
             file += littleEndian(UInt32(tensor.shape.count))
-            for length in tensor.shape { file += littleEndian(UInt64(length)) }
+            for length in tensor.shape { file += littleEndian(UInt64(bitPattern: Int64(length))) }
             file += littleEndian(tensor.type)
             file += littleEndian(UInt64(offset))
             offset += aligned(tensor.bytes.count)

@@ -5,8 +5,8 @@ Run:  python3 -m venv venv && venv/bin/pip install tokenizers==0.23.3 gguf==0.19
 
 Vocabulary and merges are SmolLM2's for all four kinds; what differs is how text is cut into words. The definitions are
 those of the published tokenizer.json files of GPT-2, SmolLM2, Llama 3 and Qwen2 (the latter without its NFC step, which
-GGUF files do not carry). Writes `texts.json` (the texts) and `byte-level.json` (for each kind the ids, as differences
-would not compress better: plain numbers, one text per element).
+GGUF files do not carry). Writes `texts.json` (the texts) and `byte-level.json` (for each kind the ids of each text;
+null stands for the ids that `gpt-2` gives).
 """
 
 import json
@@ -50,6 +50,9 @@ def main():
         tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, ignore_merges=ignore_merges))
         tokenizer.pre_tokenizer = pre_tokenizer
         recorded[name] = [encoding.ids for encoding in tokenizer.encode_batch(samples, add_special_tokens=False)]
+    for name in KINDS:
+        if name != "gpt-2":
+            recorded[name] = [None if ids == base else ids for ids, base in zip(recorded[name], recorded["gpt-2"])]
     with open(sys.argv[2] + "/texts.json", "w") as file:
         json.dump(samples, file, separators=(",", ":"), ensure_ascii=False)
     with open(sys.argv[2] + "/byte-level.json", "w") as file:
