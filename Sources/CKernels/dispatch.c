@@ -1,1 +1,206 @@
+// Chooses the variant once, and spreads operations over the threads.
+
 #include "CKernels.h"
+#include "blocks.h"
+#include "variant.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const emu_variant *current = NULL;
+static pthread_once_t chosen = PTHREAD_ONCE_INIT;
+
+/// The variant of a name if this CPU has it, the best one for NULL.
+static const emu_variant *find_variant(const char *name) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
+    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
+    if (avx512 && (name == NULL || strcmp(name, "avx512") == 0)) return &emu_variant_avx512;
+    if (avx2 && (name == NULL || strcmp(name, "avx2") == 0)) return &emu_variant_avx2;
+#endif
+    if (name == NULL || strcmp(name, "plain") == 0) return &emu_variant_plain;
+    return NULL;
+}
+
+static void choose(void) {
+    const emu_variant *wanted = find_variant(getenv("EMUCHAT_KERNEL"));
+    current = wanted != NULL ? wanted : find_variant(NULL);
+}
+
+static const emu_variant *variant(void) {
+    pthread_once(&chosen, choose);
+    return current;
+}
+
+const char *emu_kernel_name(void) { return variant()->name; }
+
+bool emu_kernel_select(const char *name) {
+    const emu_variant *wanted = find_variant(name);
+    if (wanted == NULL) return false;
+    (void)variant();
+    current = wanted;
+    return true;
+}
+
+bool emu_type_supported(int32_t type) {
+    switch (type) {
+    case EMU_F32: case EMU_F16: case EMU_BF16: case EMU_Q4_0: case EMU_Q4_1: case EMU_Q5_0: case EMU_Q5_1:
+    case EMU_Q8_0: case EMU_Q4_K: case EMU_Q5_K: case EMU_Q6_K: return true;
+    default: return false;
+    }
+}
+
+void emu_dequantize(int32_t type, const void *weights, float *out, size_t count) {
+    variant()->dequantize(type, weights, out, count);
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+
+typedef struct {
+    const emu_variant *variant;
+    int32_t type;
+    const uint8_t *weights;
+    size_t row_bytes;
+    const float *bias;
+    size_t m, k;
+    const float *x;
+    size_t n;
+    float *out;
+    size_t panels_per_item;
+} matmul_job;
+
+static void matmul_item(void *context, uint32_t index, int thread) {
+    (void)thread;
+    const matmul_job *job = context;
+    for (size_t p = 0; p < job->panels_per_item; p++) {
+        size_t first = (index * job->panels_per_item + p) * EMU_PANEL;
+        if (first >= job->m) return;
+        size_t panel = job->m - first < EMU_PANEL ? job->m - first : EMU_PANEL;
+        job->variant->panel_product(job->type, job->weights + first * job->row_bytes, job->row_bytes,
+                                    job->bias == NULL ? NULL : job->bias + first, panel, job->k, job->x, job->n,
+                                    job->out + first, job->m);
+    }
+}
+
+void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *bias, size_t m, size_t k,
+                const float *x, size_t n, float *out) {
+    matmul_job job = {variant(), type, weights, row_bytes, bias, m, k, x, n, out, 1};
+    size_t panels = (m + EMU_PANEL - 1) / EMU_PANEL;
+    // An item of some ten microseconds: small enough to balance, large enough to pay for its claim.
+    size_t work = EMU_PANEL * k * n;
+    job.panels_per_item = work >= 65536 ? 1 : (65536 + work - 1) / (work == 0 ? 1 : work);
+    emu_pool_run(pool, (uint32_t)((panels + job.panels_per_item - 1) / job.panels_per_item), matmul_item, &job);
+}
+
+typedef struct {
+    const emu_variant *variant;
+    const float *x;
+    const float *weight;
+    float epsilon;
+    size_t k;
+    float *out;
+} norm_job;
+
+static void norm_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const norm_job *job = context;
+    job->variant->rms_norm_row(job->x + row * job->k, job->weight, job->epsilon, job->k, job->out + row * job->k);
+}
+
+void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float epsilon, size_t n, size_t k, float *out) {
+    norm_job job = {variant(), x, weight, epsilon, k, out};
+    emu_pool_run(pool, (uint32_t)n, norm_item, &job);
+}
+
+typedef struct {
+    const emu_variant *variant;
+    float *gate;
+    const float *up;
+    size_t k;
+} silu_job;
+
+static void silu_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const silu_job *job = context;
+    job->variant->silu_multiply_row(job->gate + row * job->k, job->up + row * job->k, job->k);
+}
+
+void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k) {
+    silu_job job = {variant(), gate, up, k};
+    emu_pool_run(pool, (uint32_t)n, silu_item, &job);
+}
+
+typedef struct {
+    float *x;
+    size_t heads, d, rotated;
+    bool half_split;
+    const float *cosine;
+    const float *sine;
+} rope_job;
+
+static void rope_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const rope_job *job = context;
+    size_t pairs = job->rotated / 2;
+    const float *c = job->cosine + row * pairs, *s = job->sine + row * pairs;
+    size_t second = job->half_split ? pairs : 1, step = job->half_split ? 1 : 2;
+    for (size_t h = 0; h < job->heads; h++) {
+        float *x = job->x + (row * job->heads + h) * job->d;
+        for (size_t i = 0; i < pairs; i++) {
+            float a = x[i * step], b = x[i * step + second];
+            x[i * step] = a * c[i] - b * s[i];
+            x[i * step + second] = a * s[i] + b * c[i];
+        }
+    }
+}
+
+void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t rotated, bool half_split,
+              const float *cosine, const float *sine) {
+    rope_job job = {x, heads, d, rotated, half_split, cosine, sine};
+    emu_pool_run(pool, (uint32_t)n, rope_item, &job);
+}
+
+typedef struct {
+    const emu_variant *variant;
+    const float *q, *keys, *values;
+    const int32_t *const *slots;
+    const int32_t *lengths;
+    size_t heads, key_heads, d;
+    float scale;
+    size_t max_length;
+    float *scratch, *out;
+} attention_job;
+
+static void attention_item(void *context, uint32_t index, int thread) {
+    const attention_job *job = context;
+    size_t row = index / job->heads, head = index % job->heads;
+    size_t offset = head / (job->heads / job->key_heads) * job->d;
+    job->variant->attend(job->q + index * job->d, job->keys + offset, job->values + offset, job->slots[row],
+                         (size_t)job->lengths[row], job->key_heads * job->d, job->d, job->scale,
+                         job->scratch + (size_t)thread * job->max_length, job->out + index * job->d);
+}
+
+void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
+                   const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
+                   size_t max_length, float *scratch, float *out) {
+    attention_job job = {variant(), q, keys, values, slots, lengths, heads, key_heads, d, scale, max_length, scratch, out};
+    emu_pool_run(pool, (uint32_t)(n * heads), attention_item, &job);
+}
+
+void emu_add(float *x, const float *y, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] += y[i];
+}
+
+double emu_log_sum_exp(const float *x, size_t count) {
+    float greatest = -INFINITY;
+    for (size_t i = 0; i < count; i++) {
+        if (x[i] > greatest) greatest = x[i];
+    }
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += exp((double)x[i] - (double)greatest);
+    return (double)greatest + log(sum);
+}

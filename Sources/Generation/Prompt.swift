@@ -39,10 +39,16 @@ package struct Prompt: Sendable, Equatable {
 package struct PromptMessage: Sendable, Equatable {
     package var role: Role
     package var parts: [PromptPart]
+    /// The ids that a model generated for an assistant's message, when they are known.
+    ///
+    /// Text encoded again can give other ids than were generated, and then nothing cached behind them can be reused.
+    /// They stand for the parts only where they decode to the same text.
+    package var tokens: [Int32]?
 
-    package init(role: Role, parts: [PromptPart]) {
+    package init(role: Role, parts: [PromptPart], tokens: [Int32]? = nil) {
         self.role = role
         self.parts = parts
+        self.tokens = tokens
     }
 
     package init(role: Role, text: String) {

@@ -4,6 +4,12 @@ package enum InputEvent: Hashable, Sendable {
     /// Text pasted in one piece (bracketed paste), control characters not yet removed.
     case paste(String)
     case resized(Size)
+    /// The job control asks to stop (SIGTSTP from outside; Ctrl-Z itself arrives as a key).
+    case suspendRequested
+    /// The process runs again after a stop: everything has to be drawn anew.
+    case resumed
+    /// SIGTERM, SIGHUP, SIGINT from outside, or the terminal's end: save and leave.
+    case terminationRequested
 }
 
 /// A key with its modifiers.

@@ -1,1 +1,3 @@
-print("emuchat")
+import App
+
+await CommandRunner.main(EmuchatCommand.self)

@@ -1,3 +1,86 @@
+// Numeric kernels of the engine, in exact precision: fp32 arithmetic over weights of any GGML type.
+//
+// Every kernel is batch-invariant. A dot product is always summed in the same 16 lanes and reduced by the same
+// tree, so a row's bits depend neither on the other rows of the batch, nor on the number of threads, nor on the
+// CPU: the plain, AVX2 and AVX-512 variants are one source compiled three times and agree bit for bit.
+//
+// Letters: N rows of activations (tokens), K input features, M output features, H heads, D features of a head.
+
 #ifndef CKERNELS_H
 #define CKERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+// ---------------------------------------------------------------------------------------------------------------
+// Thread pool
+
+typedef struct emu_pool emu_pool;
+
+/// Starts `threads - 1` workers (the caller is the last thread). NULL when memory or threads cannot be had.
+emu_pool *emu_pool_create(int threads);
+void emu_pool_destroy(emu_pool *pool);
+int emu_pool_threads(const emu_pool *pool);
+
+/// A parallel loop's body; `thread` is in 0..<emu_pool_threads(pool) and differs between concurrent calls.
+typedef void (*emu_loop_body)(void *context, uint32_t index, int thread);
+
+/// Calls `body` once for every index in 0..<count, on all threads, and returns when all are done. Items are claimed one
+/// by one, so a thread that the system takes away costs its share and no more. One caller at a time.
+void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *context);
+
+// ---------------------------------------------------------------------------------------------------------------
+// Variants
+
+/// `avx512`, `avx2` or `plain`: the best one that this CPU has, or the one that EMUCHAT_KERNEL names if the CPU has it.
+const char *emu_kernel_name(void);
+
+/// Makes later calls use a variant; false when it is unknown or the CPU lacks it. For tests: not thread-safe.
+bool emu_kernel_select(const char *name);
+
+/// Whether rows of this GGML type can be computed with.
+bool emu_type_supported(int32_t type);
+
+// ---------------------------------------------------------------------------------------------------------------
+// Operations. Pointers must be valid for the stated shapes; weights need no alignment.
+
+/// Widens `count` weights (a multiple of the type's block) to fp32.
+void emu_dequantize(int32_t type, const void *weights, float *out, size_t count);
+
+/// out[N,M] = x[N,K] · weightsᵀ, weights[M,K] of a GGML type with `row_bytes` bytes a row, plus bias[M] unless NULL.
+void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *bias, size_t m, size_t k,
+                const float *x, size_t n, float *out);
+
+/// out[N,K] = x / sqrt(mean(x²) + epsilon) * weight[K], row by row. `out` may be `x`.
+void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float epsilon, size_t n, size_t k, float *out);
+
+/// Rotates pairs of x[N,H,D] in place by tables cosine[N,R/2] and sine[N,R/2] over the first R features of a head.
+/// `half_split` pairs feature i with i + R/2 (Hugging Face); otherwise 2i with 2i + 1 (original LLaMA).
+void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t rotated, bool half_split,
+              const float *cosine, const float *sine);
+
+/// Causal attention of N queries over a key-value cache.
+/// q, out: [N,H,D]; keys, values: [slot, KH, D] with H a multiple of KH. Query i sees the cache slots
+/// slots[i][0..<lengths[i]], in that order. scratch: [threads, max_length] floats.
+void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
+                   const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
+                   size_t max_length, float *scratch, float *out);
+
+/// gate[i] = silu(gate[i]) * up[i].
+void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
+
+/// x[i] += y[i].
+void emu_add(float *x, const float *y, size_t count);
+
+/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. Summed in double precision.
+double emu_log_sum_exp(const float *x, size_t count);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

@@ -1,1 +1,0 @@
-// The first file of App replaces this one.

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Foundation
+import Generation
+import Inference
+
+/// `emuchat ask`: one question, one answer, for pipes and scripts.
+struct AskCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ask",
+        abstract: "Answer one question and end.",
+        discussion: """
+            Pictures come first, then the clip, then the prompt; [Image #1] in the prompt places a picture instead. \
+            Without PROMPT, or with -, the prompt is read from standard input.
+            """)
+
+    @OptionGroup var model: ModelArguments
+    @OptionGroup var sampling: SamplingArguments
+
+    @Option(help: ArgumentHelp("What the model is told about its role.", valueName: "text"))
+    var system: String?
+
+    @Option(parsing: .singleValue, help: ArgumentHelp("A picture, - for standard input; may be repeated.", valueName: "file"))
+    var image: [String] = []
+
+    @Option(help: ArgumentHelp("A clip.", valueName: "file"))
+    var video: String?
+
+    @Option(help: ArgumentHelp("Frames to take from the clip.", valueName: "n"))
+    var frames: Int = PromptMedia.defaultFrameCount
+
+    @Option(help: ArgumentHelp("A whole conversation as JSON, - for standard input.", valueName: "file"))
+    var messages: String?
+
+    @Flag(help: "Print one JSON object instead of the text.")
+    var json = false
+
+    @Argument(help: "The question, - for standard input.")
+    var prompt: String?
+
+    func validate() throws {
+        if !(1...10_000).contains(frames) { throw ValidationError("--frames must be 1 to 10000.") }
+        if messages != nil, prompt != nil || system != nil || !image.isEmpty || video != nil {
+            throw ValidationError("--messages holds the whole conversation: leave out PROMPT, --system, --image and --video.")
+        }
+        let uses = [prompt, messages].count { $0 == "-" } + image.count { $0 == "-" }
+        if uses > 1 { throw ValidationError("Standard input can be used only once.") }
+        if messages == nil, prompt == nil, image.contains("-") {
+            throw ValidationError("Standard input is the picture, so PROMPT must be given.")
+        }
+        if messages == nil, prompt == nil, StandardInput.isTerminal {
+            throw ValidationError("There is nothing to ask: give a PROMPT, or - and the prompt on standard input.")
+        }
+    }
+
+    func run() async throws {
+        // What can be wrong with the input is told before a model is loaded.
+        let prompt = try readPrompt()
+        if let note = model.precisionNote { StandardError.write("emuchat: \(note)\n") }
+        let began = ContinuousClock.now
+        let engine = try model.loadEngine()
+        let loadSeconds = (ContinuousClock.now - began).seconds
+
+        let run = engine.generate(prompt, options: sampling.options)
+        let interruption = Interruption { run.cancel() }
+        defer { interruption.end() }
+        var report = AskReport(model: engine.model, loadSeconds: loadSeconds)
+        var progress = ProgressLine()
+        for await event in run.events {
+            report.record(event)
+            switch event {
+            case .progress(let now):
+                progress.show(now)
+            case .started(let start):
+                progress.clear()
+                if !start.unseenMedia.isEmpty { StandardError.write(unseenNote(start.unseenMedia, engine.model)) }
+            case .token(let token):
+                if !json { StandardOutput.write(token.text) }
+            case .finished(let summary):
+                progress.clear()
+                if !json { StandardOutput.write(summary.remainingText + "\n") }
+            case .failed(let failure):
+                progress.clear()
+                throw CommandError.failed(failure.description)
+            }
+        }
+        if json { StandardOutput.write(try report.json(digest: await engine.modelDigest())) }
+        if report.finishReason == .cancelled { throw CommandError.interrupted }
+    }
+
+    private func readPrompt() throws(CommandError) -> Prompt {
+        if let messages { return try MessagesFile(argument: messages).prompt() }
+        let text: String
+        if let prompt, prompt != "-" {
+            text = prompt
+        } else {
+            text = try StandardInput.readText()
+        }
+        var media = [PromptPart]()
+        for path in image { media.append(try PromptMedia.image(argument: path)) }
+        if let video { media.append(try PromptMedia.video(path: video, frames: frames)) }
+        var messages = [PromptMessage]()
+        if let system { messages.append(PromptMessage(role: .system, text: system)) }
+        messages.append(PromptMessage(role: .user, parts: PromptMedia.interleave(text: text, media: media)))
+        return Prompt(messages: messages)
+    }
+
+    private func unseenNote(_ numbers: [Int], _ model: ModelDescription) -> String {
+        let media = numbers.map { "[Image #\($0)]" }.joined(separator: ", ")
+        return "emuchat: \(model.name) cannot see pictures: it answers without \(media).\n"
+    }
+}

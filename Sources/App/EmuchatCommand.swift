@@ -1,0 +1,72 @@
+import ArgumentParser
+import Foundation
+
+/// The program's version.
+package let emuchatVersion = "0.1.0"
+
+/// `emuchat`: everything a user can type.
+package struct EmuchatCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "emuchat",
+        abstract: "Talk with a model about text, pictures and video, on your own machine.",
+        version: "emuchat \(emuchatVersion)",
+        subcommands: [ChatCommand.self, AskCommand.self, TokenizeCommand.self, ReplayCommand.self],
+        defaultSubcommand: ChatCommand.self)
+
+    package init() {}
+}
+
+/// Runs a command line with the exit statuses that the program promises.
+package enum CommandRunner {
+    /// Parses, runs and exits: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    package static func main(_ command: (some AsyncParsableCommand).Type) async -> Never {
+        let name = command.configuration.commandName ?? "emuchat"
+        do {
+            var parsed = try command.parseAsRoot()
+            if var asynchronous = parsed as? AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try parsed.run()
+            }
+            exit(ExitStatus.done)
+        } catch let error as CommandError {
+            if let message = error.message { StandardError.write("\(name): \(message)\n") }
+            exit(error.status)
+        } catch {
+            let status = command.exitCode(for: error)
+            let message = command.fullMessage(for: error)
+            if status == .success {
+                // Help and version were asked for, so they are the result.
+                print(message)
+                exit(ExitStatus.done)
+            }
+            StandardError.write(message + "\n")
+            exit(status == .validationFailure ? ExitStatus.usage : ExitStatus.failed)
+        }
+    }
+}
+
+/// The exit statuses of all commands.
+package enum ExitStatus {
+    package static let done: Int32 = 0
+    package static let failed: Int32 = 1
+    package static let usage: Int32 = 2
+    package static let interrupted: Int32 = 130
+}
+
+/// Ends a command with a status and one line for people.
+package struct CommandError: Error {
+    package let status: Int32
+    /// nil when everything has been said already.
+    package let message: String?
+
+    package static func failed(_ message: String) -> CommandError {
+        CommandError(status: ExitStatus.failed, message: message)
+    }
+
+    package static func usage(_ message: String) -> CommandError {
+        CommandError(status: ExitStatus.usage, message: message)
+    }
+
+    package static let interrupted = CommandError(status: ExitStatus.interrupted, message: nil)
+}

@@ -1,0 +1,25 @@
+import Foundation
+
+/// Where the program keeps what, after the XDG base directory specification.
+enum Folders {
+    /// `${XDG_CACHE_HOME:-~/.cache}/emuchat`: what can be fetched or computed again.
+    static var cache: URL { base("XDG_CACHE_HOME", ".cache") }
+
+    /// `${XDG_STATE_HOME:-~/.local/state}/emuchat`: logs.
+    static var state: URL { base("XDG_STATE_HOME", ".local/state") }
+
+    /// The language model that `make run` fetches.
+    static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
+
+    /// What the libraries say while the screen is up.
+    static var log: URL { state.appendingPathComponent("emuchat.log") }
+
+    private static func base(_ variable: String, _ fallback: String) -> URL {
+        // The specification has relative paths ignored.
+        if let path = ProcessInfo.processInfo.environment[variable], path.hasPrefix("/") {
+            return URL(fileURLWithPath: path).appendingPathComponent("emuchat")
+        }
+        return URL(fileURLWithPath: NSHomeDirectory()).appendingPathComponent(fallback)
+            .appendingPathComponent("emuchat")
+    }
+}

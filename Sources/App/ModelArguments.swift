@@ -1,0 +1,121 @@
+import ArgumentParser
+import Foundation
+import Generation
+import Inference
+
+/// Options that choose and load a model.
+package struct ModelArguments: ParsableArguments {
+    @Option(name: .long, help: ArgumentHelp("A GGUF file instead of the built-in model.", valueName: "file"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("Tokens that the context holds.", valueName: "n"))
+    var context: Int?
+
+    @Option(help: ArgumentHelp("Threads to compute on (all processors by default).", valueName: "n"))
+    var threads: Int?
+
+    @Option(help: "Arithmetic: exact or fast.")
+    var precision: Precision?
+
+    @Option(help: ArgumentHelp("The chat template instead of the one that the file asks for.", valueName: "name"))
+    var template: String?
+
+    enum Precision: String, ExpressibleByArgument, CaseIterable {
+        case exact, fast
+    }
+
+    package init() {}
+
+    package func validate() throws {
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256.") }
+        if let context, context < 16 { throw ValidationError("--context must be 16 or more.") }
+    }
+
+    /// The file to load: the one named, or the built-in one.
+    func path() throws(CommandError) -> String {
+        if let model { return (model as NSString).expandingTildeInPath }
+        let path = Folders.builtInModel.path
+        guard FileManager.default.fileExists(atPath: path) else {
+            throw .failed(
+                "The built-in model is not there (\(path)). Fetch it with `make run` in the project's folder, "
+                    + "or name a GGUF file with --model.")
+        }
+        return path
+    }
+
+    var options: ModelOptions {
+        ModelOptions(contextLength: context, threadCount: threads, templateName: template)
+    }
+
+    /// What to tell a user who asked for fast arithmetic.
+    var precisionNote: String? {
+        precision == .fast ? "There is no fast arithmetic in this version: computing in exact precision." : nil
+    }
+
+    /// Maps the model and starts the engine.
+    func loadEngine() throws(CommandError) -> InferenceEngine {
+        let path = try path()
+        do {
+            return try InferenceEngine(model: LoadedModel(path: path, options: options))
+        } catch { throw .failed(error.description) }
+    }
+}
+
+/// Options that choose an answer's tokens.
+package struct SamplingArguments: ParsableArguments {
+    @Option(help: ArgumentHelp("0 takes the most probable token, more is more varied.", valueName: "x"))
+    var temperature: Double?
+
+    @Option(name: .customLong("top-k"), help: ArgumentHelp("Sample among the n most probable; 0 means all.", valueName: "n"))
+    var topK: Int?
+
+    @Option(name: .customLong("top-p"), help: ArgumentHelp("Sample among those that hold this share.", valueName: "x"))
+    var topP: Double?
+
+    @Option(name: .customLong("min-p"), help: ArgumentHelp("Drop tokens below this share of the best.", valueName: "x"))
+    var minP: Double?
+
+    @Option(
+        name: .customLong("repetition-penalty"),
+        help: ArgumentHelp("Above 1 makes words of the answer less likely again.", valueName: "x"))
+    var repetitionPenalty: Double?
+
+    @Option(help: ArgumentHelp("Beams of beam search; 1 means none.", valueName: "n"))
+    var beams: Int?
+
+    // Takes a value that begins with a minus: short answers are preferred by -1.
+    @Option(
+        name: .customLong("length-penalty"), parsing: .unconditional,
+        help: ArgumentHelp("Exponent of the length in a beam's score.", valueName: "x"))
+    var lengthPenalty: Double?
+
+    @Option(help: ArgumentHelp("The same seed gives the same answer.", valueName: "n"))
+    var seed: UInt64?
+
+    @Option(name: .customLong("max-tokens"), help: ArgumentHelp("Longest answer.", valueName: "n"))
+    var maxTokens: Int?
+
+    @Option(parsing: .singleValue, help: ArgumentHelp("End the answer before this text; may be repeated.", valueName: "text"))
+    var stop: [String] = []
+
+    package init() {}
+
+    package func validate() throws {
+        do { try options.validate() } catch { throw ValidationError(error.description) }
+    }
+
+    var options: GenerationOptions {
+        var options = GenerationOptions()
+        if let temperature { options.temperature = temperature }
+        if let topK { options.topK = topK }
+        if let topP { options.topP = topP }
+        if let minP { options.minP = minP }
+        if let repetitionPenalty { options.repetitionPenalty = repetitionPenalty }
+        if let beams { options.beamCount = beams }
+        if let lengthPenalty { options.lengthPenalty = lengthPenalty }
+        options.seed = seed
+        options.maximumTokens = maxTokens
+        options.stopStrings = stop
+        return options
+    }
+}

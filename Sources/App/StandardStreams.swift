@@ -1,0 +1,69 @@
+import Foundation
+import Screen
+
+/// Standard error, for everything that is not a result.
+enum StandardError {
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    /// Writes text as it is; callers clean what comes from outside.
+    static func write(_ text: String) {
+        FileHandle.standardError.write(Data(text.utf8))
+    }
+}
+
+/// Standard output, for results.
+enum StandardOutput {
+    static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
+
+    /// Writes a result: to a terminal without control characters, elsewhere as it is.
+    static func write(_ text: String) {
+        let shown = isTerminal ? SanitizedText.clean(text, newlines: .kept) : text
+        FileHandle.standardOutput.write(Data(shown.utf8))
+    }
+
+    static func write(_ data: Data) {
+        FileHandle.standardOutput.write(data)
+    }
+}
+
+/// Standard input, which a command line may name once.
+enum StandardInput {
+    static var isTerminal: Bool { isatty(STDIN_FILENO) == 1 }
+
+    /// Reads everything, up to a limit in bytes.
+    static func readAll(limit: Int = 1 << 30) throws(CommandError) -> Data {
+        var data = Data()
+        do {
+            while let part = try FileHandle.standardInput.read(upToCount: 1 << 16), !part.isEmpty {
+                data.append(part)
+                guard data.count <= limit else { throw CommandError.failed("Standard input is larger than \(limit) bytes.") }
+            }
+        } catch let error as CommandError {
+            throw error
+        } catch {
+            throw .failed("Standard input cannot be read: \(error.localizedDescription)")
+        }
+        return data
+    }
+
+    /// Reads everything as UTF-8 text; an error names the position of the first byte that is not.
+    static func readText() throws(CommandError) -> String {
+        let data = try readAll()
+        guard let text = String(validating: data, as: UTF8.self) else {
+            let valid = data.validUTF8PrefixLength
+            throw .failed("Standard input is not UTF-8: byte \(valid + 1) does not belong to a character.")
+        }
+        return text
+    }
+}
+
+extension Data {
+    /// How many bytes at the beginning form whole UTF-8 characters.
+    var validUTF8PrefixLength: Int {
+        var decoder = UTF8()
+        var iterator = makeIterator()
+        var length = 0
+        while case .scalarValue(let scalar) = decoder.decode(&iterator) { length += UTF8.width(scalar) }
+        return length
+    }
+}

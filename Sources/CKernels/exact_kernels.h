@@ -1,0 +1,420 @@
+// The exact kernels, written once in Clang's vector extensions and compiled once per variant.
+//
+// Includers define EMU_VARIANT (a suffix) and the tile EMU_TILE_M x EMU_TILE_N that fits their registers. A tile only
+// decides which dot products run side by side, never the order inside one.
+
+#include "blocks.h"
+#include "variant.h"
+
+#include <math.h>
+#include <string.h>
+
+#define EMU_INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 16 };
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef float unaligned_lanes __attribute__((vector_size(64), aligned(4)));
+typedef int32_t int_lanes __attribute__((vector_size(64)));
+typedef uint8_t byte_lanes __attribute__((vector_size(16)));
+typedef uint8_t unaligned_bytes __attribute__((vector_size(16), aligned(1)));
+typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)));
+typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
+typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
+typedef uint32_t word_lanes __attribute__((vector_size(64)));
+
+EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
+EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
+EMU_INLINE lanes fused(lanes a, lanes b, lanes c) { return __builtin_elementwise_fma(a, b, c); }
+EMU_INLINE lanes broadcast(float value) { return (lanes){0} + value; }
+
+/// The one tree by which 16 lanes become a number.
+EMU_INLINE float reduce(lanes v) {
+    float a[LANES];
+    memcpy(a, &v, sizeof a);
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) a[i] += a[i + half];
+    }
+    return a[0];
+}
+
+EMU_INLINE float half_value(uint16_t bits) {
+    _Float16 half;
+    memcpy(&half, &bits, sizeof half);
+    return (float)half;
+}
+
+EMU_INLINE lanes from_bytes(byte_lanes v) { return __builtin_convertvector(v, lanes); }
+
+// ---------------------------------------------------------------------------------------------------------------
+// Dequantisation: value = scale * quant (+ minimum), each operation rounded, as the format defines it.
+
+EMU_INLINE void widen_f16(const uint8_t *in, float *out, size_t count) {
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        store(out + i, __builtin_convertvector(*(const unaligned_halves *)(in + 2 * i), lanes));
+    }
+    for (; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, in + 2 * i, 2);
+        out[i] = half_value(bits);
+    }
+}
+
+EMU_INLINE void widen_bf16(const uint8_t *in, float *out, size_t count) {
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        word_lanes words = __builtin_convertvector(*(const unaligned_shorts *)(in + 2 * i), word_lanes) << 16;
+        store(out + i, (lanes)words);
+    }
+    for (; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, in + 2 * i, 2);
+        uint32_t word = (uint32_t)bits << 16;
+        memcpy(out + i, &word, 4);
+    }
+}
+
+/// The fifth bits of 16 weights as 0 or 16 per byte.
+EMU_INLINE byte_lanes fifth_bits(uint32_t bits) {
+    const byte_lanes masks = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
+    uint8_t first = (uint8_t)bits, second = (uint8_t)(bits >> 8);
+    byte_lanes v = {first, first, first, first, first, first, first, first,
+                    second, second, second, second, second, second, second, second};
+    return (byte_lanes)((v & masks) != 0) & 16;
+}
+
+EMU_INLINE void widen_q4_0(const emu_block_q4_0 *block, float *out) {
+    byte_lanes quants = *(const unaligned_bytes *)block->quants;
+    lanes scale = broadcast(half_value(block->scale));
+    store(out, (from_bytes(quants & 15) - 8.0f) * scale);
+    store(out + 16, (from_bytes(quants >> 4) - 8.0f) * scale);
+}
+
+EMU_INLINE void widen_q4_1(const emu_block_q4_1 *block, float *out) {
+    byte_lanes quants = *(const unaligned_bytes *)block->quants;
+    lanes scale = broadcast(half_value(block->scale)), minimum = broadcast(half_value(block->minimum));
+    store(out, from_bytes(quants & 15) * scale + minimum);
+    store(out + 16, from_bytes(quants >> 4) * scale + minimum);
+}
+
+EMU_INLINE void widen_q5_0(const emu_block_q5_0 *block, float *out) {
+    byte_lanes quants = *(const unaligned_bytes *)block->quants;
+    lanes scale = broadcast(half_value(block->scale));
+    store(out, (from_bytes((quants & 15) | fifth_bits(block->high)) - 16.0f) * scale);
+    store(out + 16, (from_bytes((quants >> 4) | fifth_bits(block->high >> 16)) - 16.0f) * scale);
+}
+
+EMU_INLINE void widen_q5_1(const emu_block_q5_1 *block, float *out) {
+    byte_lanes quants = *(const unaligned_bytes *)block->quants;
+    lanes scale = broadcast(half_value(block->scale)), minimum = broadcast(half_value(block->minimum));
+    store(out, from_bytes((quants & 15) | fifth_bits(block->high)) * scale + minimum);
+    store(out + 16, from_bytes((quants >> 4) | fifth_bits(block->high >> 16)) * scale + minimum);
+}
+
+EMU_INLINE void widen_q8_0(const emu_block_q8_0 *block, float *out) {
+    lanes scale = broadcast(half_value(block->scale));
+    for (int i = 0; i < 32; i += LANES) {
+        store(out + i, __builtin_convertvector(*(const unaligned_signed_bytes *)(block->quants + i), lanes) * scale);
+    }
+}
+
+/// Scale and minimum of group j (0...7) out of the 12 packed bytes of a K block.
+EMU_INLINE void group_scale(const uint8_t *packed, int j, uint8_t *scale, uint8_t *minimum) {
+    if (j < 4) {
+        *scale = packed[j] & 63;
+        *minimum = packed[j + 4] & 63;
+    } else {
+        *scale = (uint8_t)((packed[j + 4] & 15) | (packed[j - 4] >> 6) << 4);
+        *minimum = (uint8_t)((packed[j + 4] >> 4) | (packed[j] >> 6) << 4);
+    }
+}
+
+/// Two groups of 32 weights share 32 bytes: lower nibbles first. `high` is NULL for four-bit blocks.
+EMU_INLINE void widen_k_groups(uint16_t scale_bits, uint16_t minimum_bits, const uint8_t *packed, const uint8_t *quants,
+                               const uint8_t *high, float *out) {
+    float block_scale = half_value(scale_bits), block_minimum = half_value(minimum_bits);
+    for (int group = 0; group < 8; group++) {
+        uint8_t scale, minimum;
+        group_scale(packed, group, &scale, &minimum);
+        lanes s = broadcast(block_scale * (float)scale), m = broadcast(block_minimum * (float)minimum);
+        for (int i = 0; i < 32; i += LANES) {
+            byte_lanes q = *(const unaligned_bytes *)(quants + 32 * (group / 2) + i);
+            q = group % 2 == 0 ? q & 15 : q >> 4;
+            if (high != NULL) q |= (*(const unaligned_bytes *)(high + i) >> (uint8_t)group & 1) << 4;
+            store(out + 32 * group + i, from_bytes(q) * s - m);
+        }
+    }
+}
+
+EMU_INLINE void widen_q6_k(const emu_block_q6_k *block, float *out) {
+    float block_scale = half_value(block->scale);
+    for (int group = 0; group < 8; group++) {
+        // Group g of 32 weights: half g/4; nibbles of bytes 0-31 or 32-63; upper bits 2·(g%4) of its half's 32 bytes.
+        const uint8_t *low = block->low + 64 * (group / 4) + 32 * (group % 2);
+        const uint8_t *high = block->high + 32 * (group / 4);
+        for (int i = 0; i < 32; i += LANES) {
+            byte_lanes q = *(const unaligned_bytes *)(low + i);
+            q = group % 4 < 2 ? q & 15 : q >> 4;
+            q |= (*(const unaligned_bytes *)(high + i) >> (uint8_t)(2 * (group % 4)) & 3) << 4;
+            lanes scale = broadcast(block_scale * (float)block->scales[2 * group + i / LANES]);
+            store(out + 32 * group + i, (from_bytes(q) - 32.0f) * scale);
+        }
+    }
+}
+
+static void dequantize(int32_t type, const void *weights, float *out, size_t count) {
+#define EACH_BLOCK(block_type, size, call)                                                                             \
+    for (size_t b = 0; b < count / (size); b++) {                                                                      \
+        const block_type *block = (const block_type *)weights + b;                                                     \
+        float *values = out + b * (size);                                                                              \
+        call;                                                                                                          \
+    }                                                                                                                  \
+    break
+    switch (type) {
+    case EMU_F32: memcpy(out, weights, count * sizeof(float)); break;
+    case EMU_F16: widen_f16(weights, out, count); break;
+    case EMU_BF16: widen_bf16(weights, out, count); break;
+    case EMU_Q4_0: EACH_BLOCK(emu_block_q4_0, 32, widen_q4_0(block, values));
+    case EMU_Q4_1: EACH_BLOCK(emu_block_q4_1, 32, widen_q4_1(block, values));
+    case EMU_Q5_0: EACH_BLOCK(emu_block_q5_0, 32, widen_q5_0(block, values));
+    case EMU_Q5_1: EACH_BLOCK(emu_block_q5_1, 32, widen_q5_1(block, values));
+    case EMU_Q8_0: EACH_BLOCK(emu_block_q8_0, 32, widen_q8_0(block, values));
+    case EMU_Q4_K:
+        EACH_BLOCK(emu_block_q4_k, 256,
+                   widen_k_groups(block->scale, block->minimum, block->scales, block->quants, NULL, values));
+    case EMU_Q5_K:
+        EACH_BLOCK(emu_block_q5_k, 256,
+                   widen_k_groups(block->scale, block->minimum, block->scales, block->quants, block->high, values));
+    case EMU_Q6_K: EACH_BLOCK(emu_block_q6_k, 256, widen_q6_k(block, values));
+    default: memset(out, 0, count * sizeof(float)); break;
+    }
+#undef EACH_BLOCK
+}
+
+/// Bytes of `count` weights, a multiple of the type's block.
+EMU_INLINE size_t type_bytes(int32_t type, size_t count) {
+    switch (type) {
+    case EMU_F32: return count * 4;
+    case EMU_F16:
+    case EMU_BF16: return count * 2;
+    case EMU_Q4_0: return count / 32 * sizeof(emu_block_q4_0);
+    case EMU_Q4_1: return count / 32 * sizeof(emu_block_q4_1);
+    case EMU_Q5_0: return count / 32 * sizeof(emu_block_q5_0);
+    case EMU_Q5_1: return count / 32 * sizeof(emu_block_q5_1);
+    case EMU_Q8_0: return count / 32 * sizeof(emu_block_q8_0);
+    case EMU_Q4_K: return count / 256 * sizeof(emu_block_q4_k);
+    case EMU_Q5_K: return count / 256 * sizeof(emu_block_q5_k);
+    case EMU_Q6_K: return count / 256 * sizeof(emu_block_q6_k);
+    default: return 0;
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Products
+
+/// Advances the sums of tile_m x tile_n dot products over `count` columns; sums[n][m] at stride EMU_PANEL.
+EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, size_t w_stride, const float *x, size_t x_stride,
+                             size_t count, lanes *sums) {
+    lanes s[EMU_TILE_M][EMU_TILE_N];
+#pragma clang loop unroll(full)
+    for (int m = 0; m < tile_m; m++) {
+#pragma clang loop unroll(full)
+        for (int n = 0; n < tile_n; n++) s[m][n] = sums[n * EMU_PANEL + m];
+    }
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes xs[EMU_TILE_N];
+#pragma clang loop unroll(full)
+        for (int n = 0; n < tile_n; n++) xs[n] = load(x + (size_t)n * x_stride + i);
+#pragma clang loop unroll(full)
+        for (int m = 0; m < tile_m; m++) {
+            lanes ws = load(w + (size_t)m * w_stride + i);
+#pragma clang loop unroll(full)
+            for (int n = 0; n < tile_n; n++) s[m][n] = fused(ws, xs[n], s[m][n]);
+        }
+    }
+    if (i < count) {
+        // The last columns of a width that is no multiple of 16: absent lanes add nothing.
+        size_t rest = (count - i) * sizeof(float);
+#pragma clang loop unroll(full)
+        for (int m = 0; m < tile_m; m++) {
+            lanes ws = {0};
+            memcpy(&ws, w + (size_t)m * w_stride + i, rest);
+#pragma clang loop unroll(full)
+            for (int n = 0; n < tile_n; n++) {
+                lanes xs = {0};
+                memcpy(&xs, x + (size_t)n * x_stride + i, rest);
+                s[m][n] = fused(ws, xs, s[m][n]);
+            }
+        }
+    }
+#pragma clang loop unroll(full)
+    for (int m = 0; m < tile_m; m++) {
+#pragma clang loop unroll(full)
+        for (int n = 0; n < tile_n; n++) sums[n * EMU_PANEL + m] = s[m][n];
+    }
+}
+
+/// All rows of a panel against `rows` rows of x, over one chunk of columns.
+EMU_INLINE void chunk_product(const float *w, size_t panel, const float *x, size_t k, size_t rows, size_t count,
+                              lanes *sums) {
+    size_t m = 0;
+    for (; m + EMU_TILE_M <= panel; m += EMU_TILE_M) {
+        const float *wm = w + m * EMU_COLUMN_CHUNK;
+        size_t n = 0;
+        for (; n + EMU_TILE_N <= rows; n += EMU_TILE_N) {
+            tile_product(EMU_TILE_M, EMU_TILE_N, wm, EMU_COLUMN_CHUNK, x + n * k, k, count, sums + n * EMU_PANEL + m);
+        }
+        for (; n < rows; n++) {
+            tile_product(EMU_TILE_M, 1, wm, EMU_COLUMN_CHUNK, x + n * k, k, count, sums + n * EMU_PANEL + m);
+        }
+    }
+    for (; m < panel; m++) {
+        for (size_t n = 0; n < rows; n++) {
+            tile_product(1, 1, w + m * EMU_COLUMN_CHUNK, EMU_COLUMN_CHUNK, x + n * k, k, count,
+                         sums + n * EMU_PANEL + m);
+        }
+    }
+}
+
+static void panel_product(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias, size_t panel,
+                          size_t k, const float *x, size_t n, float *out, size_t out_stride) {
+    _Alignas(64) float widened[EMU_PANEL * EMU_COLUMN_CHUNK];
+    _Alignas(64) lanes sums[EMU_ROW_BLOCK * EMU_PANEL];
+    for (size_t first = 0; first < n; first += EMU_ROW_BLOCK) {
+        size_t rows = n - first < EMU_ROW_BLOCK ? n - first : EMU_ROW_BLOCK;
+        memset(sums, 0, rows * EMU_PANEL * sizeof(lanes));
+        for (size_t column = 0; column < k; column += EMU_COLUMN_CHUNK) {
+            size_t count = k - column < EMU_COLUMN_CHUNK ? k - column : EMU_COLUMN_CHUNK;
+            size_t offset = type_bytes(type, column);
+            for (size_t m = 0; m < panel; m++) {
+                dequantize(type, weights + m * row_bytes + offset, widened + m * EMU_COLUMN_CHUNK, count);
+            }
+            chunk_product(widened, panel, x + first * k + column, k, rows, count, sums);
+        }
+        for (size_t row = 0; row < rows; row++) {
+            for (size_t m = 0; m < panel; m++) {
+                float value = reduce(sums[row * EMU_PANEL + m]);
+                out[(first + row) * out_stride + m] = bias == NULL ? value : value + bias[m];
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Row operations
+
+/// Lanes from `count` < 16 values, the rest filled.
+EMU_INLINE lanes load_rest(const float *p, size_t count, float fill) {
+    lanes v = broadcast(fill);
+    memcpy(&v, p, count * sizeof(float));
+    return v;
+}
+
+EMU_INLINE float dot(const float *a, const float *b, size_t count) {
+    lanes sum = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) sum = fused(load(a + i), load(b + i), sum);
+    if (i < count) sum = fused(load_rest(a + i, count - i, 0), load_rest(b + i, count - i, 0), sum);
+    return reduce(sum);
+}
+
+/// e^x: x = n·ln 2 + r, a degree 6 polynomial in r, then the exponent. Within 2 units in the last place.
+EMU_INLINE lanes exponential(lanes x) {
+    x = __builtin_elementwise_min(__builtin_elementwise_max(x, broadcast(-87.0f)), broadcast(88.0f));
+    // Adding and subtracting 1.5·2^23 rounds to an integer on every CPU alike.
+    lanes n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
+    lanes r = fused(n, broadcast(-0.693359375f), x);
+    r = fused(n, broadcast(2.12194440e-4f), r);
+    lanes p = broadcast(1.9875691500e-4f);
+    p = fused(p, r, broadcast(1.3981999507e-3f));
+    p = fused(p, r, broadcast(8.3334519073e-3f));
+    p = fused(p, r, broadcast(4.1665795894e-2f));
+    p = fused(p, r, broadcast(1.6666665459e-1f));
+    p = fused(p, r, broadcast(5.0000001201e-1f));
+    p = fused(p, r * r, r) + 1.0f;
+    int_lanes exponent = (__builtin_convertvector(n, int_lanes) + 127) << 23;
+    return p * (lanes)exponent;
+}
+
+static void rms_norm_row(const float *x, const float *weight, float epsilon, size_t k, float *out) {
+    float mean = dot(x, x, k) / (float)k;
+    float scale = 1.0f / sqrtf(mean + epsilon);
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(out + i, load(x + i) * scale * load(weight + i));
+    for (; i < k; i++) out[i] = x[i] * scale * weight[i];
+}
+
+static void silu_multiply_row(float *gate, const float *up, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) {
+        lanes g = load(gate + i);
+        store(gate + i, g / (1.0f + exponential(-g)) * load(up + i));
+    }
+    if (i < k) {
+        lanes g = load_rest(gate + i, k - i, 0);
+        lanes result = g / (1.0f + exponential(-g)) * load_rest(up + i, k - i, 0);
+        memcpy(gate + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+static void attend(const float *q, const float *keys, const float *values, const int32_t *slots, size_t length,
+                   size_t slot_stride, size_t d, float scale, float *scores, float *out) {
+    float greatest = -INFINITY;
+    for (size_t t = 0; t < length; t++) {
+        float score = dot(q, keys + (size_t)slots[t] * slot_stride, d) * scale;
+        scores[t] = score;
+        if (score > greatest) greatest = score;
+    }
+    lanes sum = {0};
+    size_t t = 0;
+    for (; t + LANES <= length; t += LANES) {
+        lanes e = exponential(load(scores + t) - greatest);
+        store(scores + t, e);
+        sum += e;
+    }
+    if (t < length) {
+        lanes e = exponential(load_rest(scores + t, length - t, -INFINITY) - greatest);
+        memcpy(scores + t, &e, (length - t) * sizeof(float));
+        lanes kept = {0};
+        memcpy(&kept, &e, (length - t) * sizeof(float));
+        sum += kept;
+    }
+    float inverse = 1.0f / reduce(sum);
+    // Four vectors of the head at a time, so that each pass over the values keeps its sums in registers.
+    size_t i = 0;
+    for (; i + 4 * LANES <= d; i += 4 * LANES) {
+        lanes a = {0}, b = {0}, c = {0}, e = {0};
+        for (size_t u = 0; u < length; u++) {
+            const float *v = values + (size_t)slots[u] * slot_stride + i;
+            lanes weight = broadcast(scores[u]);
+            a = fused(weight, load(v), a);
+            b = fused(weight, load(v + LANES), b);
+            c = fused(weight, load(v + 2 * LANES), c);
+            e = fused(weight, load(v + 3 * LANES), e);
+        }
+        store(out + i, a * inverse);
+        store(out + i + LANES, b * inverse);
+        store(out + i + 2 * LANES, c * inverse);
+        store(out + i + 3 * LANES, e * inverse);
+    }
+    for (; i < d; i += LANES) {
+        size_t count = d - i < LANES ? d - i : LANES;
+        lanes a = {0};
+        for (size_t u = 0; u < length; u++) {
+            a = fused(broadcast(scores[u]), load_rest(values + (size_t)slots[u] * slot_stride + i, count, 0), a);
+        }
+        a = a * inverse;
+        memcpy(out + i, &a, count * sizeof(float));
+    }
+}
+
+const emu_variant EMU_VARIANT = {
+    .name = EMU_VARIANT_NAME,
+    .dequantize = dequantize,
+    .panel_product = panel_product,
+    .rms_norm_row = rms_norm_row,
+    .attend = attend,
+    .silu_multiply_row = silu_multiply_row,
+};

@@ -1,0 +1,33 @@
+// The table of one variant's kernels. exact_kernels.h fills it once per variant.
+
+#ifndef EMU_VARIANT_H
+#define EMU_VARIANT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Activation rows that share one pass over dequantised weights, and columns widened at a time (a multiple of every
+// block size). Together with the accumulators they stay inside a core's caches.
+enum { EMU_ROW_BLOCK = 64, EMU_COLUMN_CHUNK = 512, EMU_PANEL = 12 };
+
+typedef struct {
+    const char *name;
+    void (*dequantize)(int32_t type, const void *weights, float *out, size_t count);
+    /// out[n, 0..<panel] at stride `out_stride`: `panel` (at most EMU_PANEL) rows of weights times n rows of x.
+    void (*panel_product)(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias, size_t panel,
+                          size_t k, const float *x, size_t n, float *out, size_t out_stride);
+    void (*rms_norm_row)(const float *x, const float *weight, float epsilon, size_t k, float *out);
+    /// One query of one head.
+    void (*attend)(const float *q, const float *keys, const float *values, const int32_t *slots, size_t length,
+                   size_t slot_stride, size_t d, float scale, float *scores, float *out);
+    void (*silu_multiply_row)(float *gate, const float *up, size_t k);
+} emu_variant;
+
+extern const emu_variant emu_variant_plain;
+#if defined(__x86_64__)
+extern const emu_variant emu_variant_avx2;
+extern const emu_variant emu_variant_avx512;
+#endif
+
+#endif

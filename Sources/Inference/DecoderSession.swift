@@ -1,0 +1,84 @@
+import Models
+import Tensor
+
+/// One sequence in a key-value cache: what it holds, how it grows, and how a new prompt reuses its beginning.
+package final class DecoderSession {
+    /// Rows of one prefill pass: enough to keep the threads busy, few enough to report and cancel between passes.
+    static let prefillRows = 128
+
+    package let contextLength: Int
+    private let decoder: any Decoder
+    private let pool: ThreadPool
+    private let cache: KeyValueCache
+    private let sequence: CacheSequence
+    private let workspace: DecoderWorkspace
+    private let logitsBuffer: FloatBuffer
+    /// The tokens whose keys and values are in the cache.
+    package private(set) var tokens: [Int32] = []
+
+    package init(decoder: any Decoder, contextLength: Int, pool: ThreadPool) throws(ModelError) {
+        self.decoder = decoder
+        self.contextLength = contextLength
+        self.pool = pool
+        let configuration = decoder.configuration
+        cache = try KeyValueCache(configuration, slotCount: contextLength)
+        sequence = CacheSequence(contiguous: contextLength)
+        workspace = try DecoderWorkspace(
+            configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
+            threadCount: pool.threadCount)
+        guard let logitsBuffer = FloatBuffer(count: configuration.vocabularySize) else {
+            throw .outOfMemory(what: "logits", bytes: configuration.vocabularySize * 4)
+        }
+        self.logitsBuffer = logitsBuffer
+    }
+
+    /// The logits after the last token, [vocabularySize].
+    package var logits: UnsafeBufferPointer<Float> {
+        UnsafeBufferPointer(start: logitsBuffer.pointer, count: logitsBuffer.count)
+    }
+
+    /// Keeps the common beginning of what is cached and `prompt`, except for the prompt's last token, whose logits are
+    /// still wanted. Returns how many tokens were kept.
+    package func reuse(for prompt: [Int32]) -> Int {
+        let common = zip(tokens, prompt).prefix { $0 == $1 }.count
+        tokens.removeLast(tokens.count - min(common, max(0, prompt.count - 1)))
+        return tokens.count
+    }
+
+    /// Forgets everything from a position on.
+    package func truncate(to count: Int) {
+        tokens.removeLast(max(0, tokens.count - count))
+    }
+
+    /// Appends tokens and computes the logits after the last of them.
+    ///
+    /// Ids must be in the vocabulary, and the tokens fit into the context. `progress` is called with the number of
+    /// tokens done after each pass.
+    /// - Returns: false when cancelled; passes that were complete stay in the cache.
+    package func append(
+        _ newTokens: ArraySlice<Int32>, passRows: Int? = nil, isCancelled: () -> Bool = { false },
+        progress: (Int) -> Void = { _ in }
+    ) -> Bool {
+        precondition(tokens.count + newTokens.count <= contextLength, "more tokens than the context holds")
+        let rows = max(1, min(passRows ?? workspace.maximumRows, workspace.maximumRows))
+        var rest = newTokens
+        while !rest.isEmpty {
+            let part = rest.prefix(rows)
+            decoder.embed(part, into: workspace.hidden.pointer)
+            let positions = tokens.count..<tokens.count + part.count
+            let batch = DecoderBatch(sequence: sequence, positions: positions)
+            guard
+                decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled)
+            else { return false }
+            tokens.append(contentsOf: part)
+            rest = rest.dropFirst(part.count)
+            progress(newTokens.count - rest.count)
+            if rest.isEmpty {
+                let last = workspace.hidden.pointer + (part.count - 1) * decoder.configuration.width
+                decoder.logits(
+                    hidden: last, count: 1, into: logitsBuffer.pointer, workspace: workspace, pool: pool)
+            }
+        }
+        return true
+    }
+}

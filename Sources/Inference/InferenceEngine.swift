@@ -1,0 +1,172 @@
+import Foundation
+import Generation
+import Models
+import Tensor
+import Tokenization
+
+/// Answers prompts with a model in this process.
+///
+/// The actor owns the key-value cache and runs on a thread of its own; everything else about the model is immutable and
+/// can be asked while an answer is under way.
+package actor InferenceEngine: GenerationBackend {
+    package nonisolated let loadedModel: LoadedModel
+    private nonisolated let executor: ThreadExecutor
+    private let session: DecoderSession
+
+    /// Reserves the cache and starts the threads.
+    package init(model: LoadedModel) throws(InferenceError) {
+        loadedModel = model
+        executor = ThreadExecutor(name: "inference")
+        do {
+            session = try DecoderSession(
+                decoder: model.decoder, contextLength: model.contextLength,
+                pool: ThreadPool(threadCount: model.threadCount))
+        } catch { throw .model(error) }
+    }
+
+    deinit {
+        executor.stop()
+    }
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    package nonisolated var model: ModelDescription { loadedModel.description }
+
+    package func modelDigest() -> String { loadedModel.hexadecimalDigest() }
+
+    package nonisolated func cost(of prompt: Prompt) throws(GenerationFailure) -> PromptCost {
+        loadedModel.promptBuilder.cost(of: prompt)
+    }
+
+    package nonisolated func generate(_ prompt: Prompt, options: GenerationOptions) -> GenerationRun {
+        let cancellation = CancellationFlag()
+        let began = ContinuousClock.now
+        let (events, continuation) = AsyncStream.makeStream(of: GenerationEvent.self)
+        // Whoever stops listening no longer wants the answer.
+        continuation.onTermination = { _ in cancellation.cancel() }
+        Task {
+            await self.run(prompt, options, since: began, cancellation) { continuation.yield($0) }
+            continuation.finish()
+        }
+        return GenerationRun(events: events, cancellation: cancellation)
+    }
+
+    // MARK: One generation
+
+    /// Synchronous from beginning to end, so that generations run one after another.
+    private func run(
+        _ prompt: Prompt, _ options: GenerationOptions, since began: ContinuousClock.Instant,
+        _ cancellation: CancellationFlag, send: (GenerationEvent) -> Void
+    ) {
+        do throws(GenerationFailure) {
+            try options.validate()
+            let built = loadedModel.promptBuilder.build(prompt)
+            let tokens = built.tokens
+            guard !tokens.isEmpty else { throw .backend("There is nothing to answer: the prompt is empty.") }
+            guard tokens.count < session.contextLength else {
+                throw .contextOverflow(needed: tokens.count + 1, available: session.contextLength)
+            }
+            var answer = Answer(began: began, cancellation: cancellation)
+            guard let start = prefill(tokens, built, options, cancellation, send) else {
+                send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.tokens.count)))
+                return
+            }
+            send(.started(start))
+            send(.finished(try decode(&answer, options, seed: start.seed, send)))
+        } catch {
+            send(.failed(error))
+        }
+    }
+
+    /// Processes what the cache does not hold yet; nil when cancelled.
+    private func prefill(
+        _ tokens: [Int32], _ built: TokenizedPrompt, _ options: GenerationOptions, _ cancellation: CancellationFlag,
+        _ send: (GenerationEvent) -> Void
+    ) -> GenerationStart? {
+        let began = ContinuousClock.now
+        let reused = session.reuse(for: tokens)
+        let done = session.append(
+            tokens[reused...], isCancelled: { cancellation.isCancelled },
+            progress: { count in
+                send(.progress(GenerationProgress(stage: .prefill, completed: reused + count, total: tokens.count)))
+            })
+        guard done else { return nil }
+        return GenerationStart(
+            promptTokens: tokens, reusedTokens: reused, unseenMedia: built.unseenMedia,
+            seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: 0,
+            prefillSeconds: (ContinuousClock.now - began).seconds)
+    }
+
+    /// Chooses tokens until something ends the answer.
+    private func decode(
+        _ answer: inout Answer, _ options: GenerationOptions, seed: UInt64, _ send: (GenerationEvent) -> Void
+    ) throws(GenerationFailure) -> GenerationSummary {
+        var sampler = Sampler(options: options, seed: seed)
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+        var stops = StopMatcher(stops: options.stopStrings)
+        let limit = options.maximumTokens ?? Int.max
+        var reason: FinishReason?
+        if limit == 0 { reason = .length }
+        while reason == nil {
+            if answer.cancellation.isCancelled {
+                reason = .cancelled
+                break
+            }
+            guard let choice = sampler.choose(session.logits) else {
+                throw .backend("The model computed no valid probabilities: its weights are damaged.")
+            }
+            let ended = loadedModel.tokenizer.endOfGeneration.contains(choice.token)
+            let (shown, stopped) = ended ? ("", false) : stops.append(decoder.append(choice.token))
+            send(.token(answer.token(choice, text: shown)))
+            if ended {
+                reason = .end
+            } else if stopped {
+                reason = .stop
+            } else if answer.count == limit || session.tokens.count + 1 >= session.contextLength {
+                reason = .length
+            } else if !session.append([choice.token], isCancelled: { answer.cancellation.isCancelled }) {
+                reason = .cancelled
+            }
+        }
+        var rest = ""
+        if reason != .stop {
+            let (shown, stopped) = stops.append(decoder.finish())
+            rest = stopped ? shown : shown + stops.finish()
+        }
+        return answer.summary(reason ?? .end, remainingText: rest, contextTokens: session.tokens.count)
+    }
+}
+
+/// What an answer counts while it grows.
+private struct Answer {
+    let began: ContinuousClock.Instant
+    let cancellation: CancellationFlag
+    private(set) var count = 0
+    private var firstTokenSeconds: Double?
+
+    init(began: ContinuousClock.Instant, cancellation: CancellationFlag) {
+        self.began = began
+        self.cancellation = cancellation
+    }
+
+    mutating func token(_ choice: Sampler.Choice, text: String) -> GeneratedToken {
+        let seconds = (ContinuousClock.now - began).seconds
+        count += 1
+        firstTokenSeconds = firstTokenSeconds ?? seconds
+        return GeneratedToken(id: choice.token, logProbability: choice.logProbability, text: text, seconds: seconds)
+    }
+
+    func summary(_ reason: FinishReason, remainingText: String, contextTokens: Int) -> GenerationSummary {
+        let seconds = (ContinuousClock.now - began).seconds
+        return GenerationSummary(
+            finishReason: reason, remainingText: remainingText, generatedTokens: count, contextTokens: contextTokens,
+            firstTokenSeconds: firstTokenSeconds ?? seconds, totalSeconds: seconds)
+    }
+}
+
+extension Duration {
+    /// The duration in seconds.
+    package var seconds: Double {
+        Double(components.seconds) + Double(components.attoseconds) * 1e-18
+    }
+}

@@ -1,0 +1,29 @@
+import Models
+import ModelFiles
+import Tokenization
+
+/// Why a model cannot be loaded or asked.
+package enum InferenceError: Error, Sendable, Equatable {
+    case file(ModelFileError)
+    case model(ModelError)
+    case tokenizer(TokenizerError)
+    /// Asked for a context longer than the model was trained for, or shorter than can be used.
+    case invalidContext(asked: Int, trained: Int)
+    /// The vocabulary has more tokens than the model has rows for them.
+    case vocabularyMismatch(path: String, tokens: Int, rows: Int)
+}
+
+extension InferenceError: CustomStringConvertible {
+    /// One line for people.
+    package var description: String {
+        switch self {
+        case .file(let error): error.description
+        case .model(let error): error.description
+        case .tokenizer(let error): error.description
+        case .invalidContext(let asked, let trained):
+            "A context of \(asked) tokens was asked for; this model allows 16 to \(trained). Change --context."
+        case .vocabularyMismatch(let path, let tokens, let rows):
+            "\(path): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
+        }
+    }
+}

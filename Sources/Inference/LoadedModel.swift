@@ -1,0 +1,102 @@
+import Generation
+import ModelFiles
+import Models
+import Synchronization
+import Tensor
+import Tokenization
+
+/// How a model is to be loaded.
+package struct ModelOptions: Sendable, Equatable {
+    /// Tokens of the context; nil takes `LoadedModel.defaultContextLength` or what the model allows.
+    package var contextLength: Int?
+    /// Threads to compute on; nil takes all processors.
+    package var threadCount: Int?
+    /// Name of the chat template; nil recognises the file's.
+    package var templateName: String?
+
+    package init(contextLength: Int? = nil, threadCount: Int? = nil, templateName: String? = nil) {
+        self.contextLength = contextLength
+        self.threadCount = threadCount
+        self.templateName = templateName
+    }
+}
+
+/// Weights, tokenizer and template of one file: immutable, shared by everything that uses the model.
+package final class LoadedModel: Sendable {
+    /// Long enough for an evening's talk with a small model; memory is taken only as it fills.
+    package static let defaultContextLength = 4096
+    /// Contexts below this hold no turn of any template.
+    static let leastContextLength = 16
+
+    package let file: GGUFFile
+    package let decoder: any Decoder
+    package let tokenizer: any Tokenizer
+    package let promptBuilder: PromptBuilder
+    package let description: ModelDescription
+    let contextLength: Int
+    let threadCount: Int
+    private let digest = Mutex<String?>(nil)
+
+    /// Maps and checks the file. Weights stay where they are, so this takes milliseconds whatever their size.
+    package init(path: String, options: ModelOptions = ModelOptions()) throws(InferenceError) {
+        do { file = try GGUFFile(path: path) } catch { throw .file(error) }
+        do { decoder = try ModelRegistry.decoder(of: file) } catch { throw .model(error) }
+        do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
+        let configuration = decoder.configuration
+        guard tokenizer.vocabularySize <= configuration.vocabularySize else {
+            throw .vocabularyMismatch(
+                path: path, tokens: tokenizer.vocabularySize, rows: configuration.vocabularySize)
+        }
+        let trained = configuration.trainedContextLength
+        contextLength = options.contextLength ?? min(Self.defaultContextLength, trained)
+        guard contextLength >= Self.leastContextLength, contextLength <= trained else {
+            throw .invalidContext(asked: contextLength, trained: trained)
+        }
+        threadCount = options.threadCount ?? ThreadPool.availableProcessors
+        let template: ChatTemplate?
+        do {
+            template =
+                if let name = options.templateName {
+                    try ChatTemplate.named(name, for: file)
+                } else {
+                    try ChatTemplate.recognised(in: file)
+                }
+        } catch { throw .tokenizer(error) }
+        promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template)
+        description = ModelDescription(
+            name: Self.displayName(file), path: path, architecture: Self.architecture(file),
+            parameterCount: decoder.parameterCount, weightType: Self.commonType(file), templateName: template?.name ?? "none",
+            contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact")
+    }
+
+    /// SHA-256 of the file, computed once.
+    package func hexadecimalDigest() -> String {
+        digest.withLock { known in
+            if let known { return known }
+            let computed = file.digest().hexadecimal
+            known = computed
+            return computed
+        }
+    }
+
+    private static func architecture(_ file: GGUFFile) -> String {
+        (try? file.string("general.architecture")) ?? "unknown"
+    }
+
+    /// A short name: base name and size where the file tells them, else the file's name.
+    private static func displayName(_ file: GGUFFile) -> String {
+        let base = (try? file.string("general.basename", default: "")) ?? ""
+        let size = (try? file.string("general.size_label", default: "")) ?? ""
+        if !base.isEmpty { return size.isEmpty ? base : "\(base) \(size)" }
+        let name = (try? file.string("general.name", default: "")) ?? ""
+        if !name.isEmpty { return name }
+        return file.path.split(separator: "/").last.map(String.init) ?? file.path
+    }
+
+    /// The type that holds most weights.
+    private static func commonType(_ file: GGUFFile) -> String {
+        var counts: [GGMLType: Int] = [:]
+        for tensor in file.tensors.values { counts[tensor.type, default: 0] += tensor.elementCount }
+        return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key.name ?? "none"
+    }
+}

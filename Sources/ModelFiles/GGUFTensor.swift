@@ -1,0 +1,24 @@
+import Tensor
+
+/// A tensor of a GGUF file: its description, and its weights where they lie in the mapping.
+package struct GGUFTensor: Sendable {
+    package let name: String
+    /// Dimensions in the file's order, innermost (columns) first; none for a scalar.
+    package let shape: [Int]
+    package let type: GGMLType
+    /// `type.rowBytes(columns: shape[0])` bytes per row; valid while this value or its file lives.
+    package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+    /// Keeps `bytes` valid.
+    private let mapping: MappedFile
+
+    init(name: String, shape: [Int], type: GGMLType, bytes: UnsafeRawBufferPointer, mapping: MappedFile) {
+        self.name = name
+        self.shape = shape
+        self.type = type
+        self.bytes = bytes
+        self.mapping = mapping
+    }
+
+    /// Number of weights.
+    package var elementCount: Int { shape.reduce(1, *) }
+}

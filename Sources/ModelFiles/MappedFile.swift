@@ -1,0 +1,82 @@
+import Digest
+
+#if canImport(Glibc)
+    import Glibc
+#else
+    import Darwin
+#endif
+
+/// A whole file mapped read-only into memory, unmapped when the last owner goes.
+package final class MappedFile: Sendable {
+    /// The path as it was given.
+    package let path: String
+    /// The file's bytes; valid while this object lives.
+    package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+
+    /// Maps a regular, non-empty file.
+    package init(path: String) throws(ModelFileError) {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw .cannotOpen(path: path, reason: systemReason()) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw .cannotOpen(path: path, reason: systemReason()) }
+        switch status.st_mode & S_IFMT {
+        case S_IFREG: break
+        case S_IFDIR: throw .isFolder(path: path)
+        default: throw .cannotOpen(path: path, reason: "not a regular file")
+        }
+        let count = Int(status.st_size)
+        guard count > 0 else { throw .isEmpty(path: path) }
+        guard let address = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw .cannotOpen(path: path, reason: systemReason())
+        }
+        self.path = path
+        bytes = UnsafeRawBufferPointer(start: address, count: count)
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+    }
+
+    /// SHA-256 of the whole file; reads all of it.
+    package func digest() -> SHA256Digest {
+        SHA256Digest(of: bytes)
+    }
+
+    /// What the first bytes look like.
+    package var kind: ModelFileKind {
+        let head = bytes.prefix(512)
+        func begins(_ magic: [UInt8]) -> Bool { head.starts(with: magic) }
+        func begins(_ text: String) -> Bool { head.starts(with: text.utf8) }
+        if begins("GGUF") || begins("FUGG") { return .gguf }
+        if ["lmgg", "fmgg", "tjgg", "algg", "ggml"].contains(where: { begins($0) }) { return .legacyGGML }
+        if begins([0x50, 0x4B, 0x03, 0x04]) || begins([0x50, 0x4B, 0x05, 0x06]) { return .zipArchive }
+        if head.count > 2, head[0] == 0x80, (2...5).contains(head[1]) { return .pickle }
+        if [[0x1F, 0x8B], [0xFD, 0x37, 0x7A], [0x28, 0xB5, 0x2F, 0xFD], [0x42, 0x5A, 0x68]].contains(where: {
+            begins($0)
+        }) {
+            return .compressed
+        }
+        if head.count > 9, head[8] == UInt8(ascii: "{"),
+            bytes.loadUnaligned(as: UInt64.self).littleEndian <= UInt64(bytes.count)
+        {
+            return .safetensors
+        }
+        if head.allSatisfy({ $0 == 0 }) { return .zeros }
+        if begins("version https://git-lfs") { return .gitLFSPointer }
+        return textKind(of: head)
+    }
+
+    private func textKind(of head: Slice<UnsafeRawBufferPointer>) -> ModelFileKind {
+        guard head.allSatisfy({ $0 >= 0x20 && $0 != 0x7F || (9...13).contains($0) }) else { return .unknown }
+        let text = String(decoding: head, as: UTF8.self).lowercased().drop(while: \.isWhitespace)
+        if text.hasPrefix("<!doctype html") || text.hasPrefix("<html") { return .webPage }
+        if text.hasPrefix("{") || text.hasPrefix("[") { return .json }
+        return .text
+    }
+}
+
+/// The system's word for the last failed call.
+private func systemReason() -> String {
+    String(cString: strerror(errno))
+}

@@ -1,0 +1,63 @@
+import Tensor
+
+/// Keys and values of every layer, in numbered slots: fp32, [layer, slot, keyValueWidth] each.
+///
+/// A slot belongs to no position by itself; a `CacheSequence` says which slot holds which position, so that sequences
+/// with a common beginning can share its slots.
+package final class KeyValueCache {
+    package let slotCount: Int
+    private let width: Int
+    private let keys: FloatBuffer
+    private let values: FloatBuffer
+
+    /// Reserves room for `slotCount` positions; memory is taken as slots are first used.
+    package init(_ configuration: DecoderConfiguration, slotCount: Int) throws(ModelError) {
+        self.slotCount = slotCount
+        width = configuration.keyValueWidth
+        let (layerFloats, firstOverflow) = slotCount.multipliedReportingOverflow(by: width)
+        let (count, secondOverflow) = layerFloats.multipliedReportingOverflow(by: configuration.layerCount)
+        guard !firstOverflow, !secondOverflow, let keys = FloatBuffer(count: count),
+            let values = FloatBuffer(count: count)
+        else {
+            throw .outOfMemory(
+                what: "the key-value cache", bytes: firstOverflow || secondOverflow ? Int.max : count * 8)
+        }
+        self.keys = keys
+        self.values = values
+    }
+
+    /// Bytes that a position takes.
+    package static func bytesPerPosition(_ configuration: DecoderConfiguration) -> Int {
+        configuration.layerCount * configuration.keyValueWidth * 2 * MemoryLayout<Float>.stride
+    }
+
+    /// The slots' keys of a layer: [slotCount, keyValueWidth].
+    func keys(layer: Int) -> UnsafePointer<Float> { UnsafePointer(keys.pointer + layer * slotCount * width) }
+
+    /// The slots' values of a layer: [slotCount, keyValueWidth].
+    func values(layer: Int) -> UnsafePointer<Float> { UnsafePointer(values.pointer + layer * slotCount * width) }
+
+    /// Stores one position's key and value, [keyValueWidth] each.
+    func store(layer: Int, slot: Int, key: UnsafePointer<Float>, value: UnsafePointer<Float>) {
+        precondition(slot >= 0 && slot < slotCount, "slot outside the cache")
+        let offset = (layer * slotCount + slot) * width
+        (keys.pointer + offset).update(from: key, count: width)
+        (values.pointer + offset).update(from: value, count: width)
+    }
+}
+
+/// Which cache slot holds which position of one sequence.
+package final class CacheSequence {
+    /// Slot of each position.
+    let slots: UnsafeMutableBufferPointer<Int32>
+
+    /// A sequence of up to `capacity` positions whose position p lies in slot p.
+    package init(contiguous capacity: Int) {
+        slots = .allocate(capacity: capacity)
+        for position in 0..<capacity { slots.initializeElement(at: position, to: Int32(position)) }
+    }
+
+    deinit {
+        slots.deallocate()
+    }
+}

@@ -1,0 +1,86 @@
+import CKernels
+
+/// Operations over rows of activations. Shapes are written [rows, features]; pointers must be valid for them.
+package enum Kernels {
+    /// The variant in use: `avx512`, `avx2` or `plain`.
+    package static var variantName: String { String(cString: emu_kernel_name()) }
+
+    /// Makes later operations use a variant; false when the CPU lacks it. Only for tests, while nothing computes.
+    package static func select(variant: String) -> Bool { emu_kernel_select(variant) }
+
+    /// The weights of one row or vector as fp32.
+    package static func widen(type: GGMLType, bytes: UnsafeRawBufferPointer, count: Int) -> [Float]? {
+        guard emu_type_supported(type.rawValue), type.rowBytes(columns: count) == bytes.count, count > 0,
+            let base = bytes.baseAddress
+        else { return nil }
+        return Array(unsafeUninitializedCapacity: count) { buffer, initialized in
+            if let out = buffer.baseAddress {
+                emu_dequantize(type.rawValue, base, out, count)
+                initialized = count
+            }
+        }
+    }
+
+    /// out[N, K] = x / sqrt(mean(x²) + epsilon) · weight.
+    package static func rmsNorm(
+        _ x: UnsafePointer<Float>, weight: [Float], epsilon: Float, rows: Int, into out: UnsafeMutablePointer<Float>,
+        pool: ThreadPool
+    ) {
+        emu_rms_norm(pool.handle, x, weight, epsilon, rows, weight.count, out)
+    }
+
+    /// Rotates query or key heads x[N, heads, headSize] in place.
+    package static func rotate(
+        _ x: UnsafeMutablePointer<Float>, rows: Int, heads: Int, headSize: Int, angles: RotaryAngles, pool: ThreadPool
+    ) {
+        emu_rope(
+            pool.handle, x, rows, heads, headSize, angles.rotatedFeatures, angles.layout == .halfSplit, angles.cosine,
+            angles.sine)
+    }
+
+    /// gate[N, K] = silu(gate) · up.
+    package static func siluMultiply(
+        _ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_silu_multiply(pool.handle, gate, up, rows, columns)
+    }
+
+    /// x += y.
+    package static func add(_ x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int) {
+        emu_add(x, y, count)
+    }
+
+    /// ln Σ exp(x).
+    package static func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
+        emu_log_sum_exp(x, count)
+    }
+}
+
+/// Causal attention's operands beside the cache.
+package struct AttentionShape: Sendable {
+    /// Query heads, key-value heads (a divisor of them), features of a head.
+    package let heads: Int
+    package let keyValueHeads: Int
+    package let headSize: Int
+
+    package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+        self.heads = heads
+        self.keyValueHeads = keyValueHeads
+        self.headSize = headSize
+    }
+
+    /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
+    ///
+    /// keys, values: [slot, keyValueHeads, headSize]; scratch: `pool.threadCount · max(lengths)` floats.
+    package func attend(
+        queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
+        slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer, into out: UnsafeMutablePointer<Float>,
+        pool: ThreadPool
+    ) {
+        let longest = Int(lengths.max() ?? 0)
+        precondition(scratch.count >= longest * pool.threadCount, "attention scratch too small")
+        emu_attention(
+            pool.handle, queries, keys, values, slots, lengths, lengths.count, heads, keyValueHeads, headSize,
+            1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
+    }
+}

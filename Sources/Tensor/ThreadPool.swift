@@ -1,0 +1,27 @@
+import CKernels
+import Foundation
+
+/// The threads that kernels run on: the caller and `threadCount - 1` workers.
+///
+/// One operation at a time: the actor that owns the pool is its only caller.
+package final class ThreadPool: @unchecked Sendable {
+    // Sendable: the handle never changes, and the C side synchronises its own state.
+    let handle: OpaquePointer?
+    package let threadCount: Int
+
+    /// Starts the workers; with fewer than asked for when the system refuses more.
+    package init(threadCount: Int) {
+        let wanted = max(1, min(threadCount, 256))
+        handle = emu_pool_create(Int32(wanted))
+        self.threadCount = Int(emu_pool_threads(handle))
+    }
+
+    deinit {
+        emu_pool_destroy(handle)
+    }
+
+    /// The processors that this process may use.
+    package static var availableProcessors: Int {
+        max(1, ProcessInfo.processInfo.activeProcessorCount)
+    }
+}

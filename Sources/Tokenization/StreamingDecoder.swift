@@ -1,0 +1,68 @@
+/// Turns generated ids into text as they come.
+///
+/// A UTF-8 sequence that is not complete yet waits for its next token. Bytes that can never become valid become U+FFFD,
+/// one for each maximal part of a sequence (Unicode, section 3.9, "U+FFFD Substitution of Maximal Subparts").
+package struct StreamingDecoder: Sendable {
+    private let tokenizer: any Tokenizer
+    /// The beginning of a UTF-8 sequence, at most 3 bytes.
+    private var pending = [UInt8]()
+    /// Whether the next text may begin with a space that only marks the start of a word.
+    private var mayHavePrefix: Bool
+
+    /// `continuing` says that the answer goes on behind text, so that a leading space is part of it.
+    package init(tokenizer: any Tokenizer, continuing: Bool = false) {
+        self.tokenizer = tokenizer
+        mayHavePrefix = tokenizer.addsSpacePrefix && !continuing
+    }
+
+    /// The text that this token completed, perhaps none. Special tokens have none.
+    package mutating func append(_ id: Int32) -> String {
+        guard !tokenizer.isSpecial(id) else { return "" }
+        var piece = tokenizer.piece(of: id)[...]
+        if mayHavePrefix, !piece.isEmpty {
+            if piece.first == UInt8(ascii: " ") { piece = piece.dropFirst() }
+            mayHavePrefix = false
+        }
+        pending += piece
+        let complete = pending.count - incompleteTail(pending)
+        let text = String(decoding: pending[..<complete], as: UTF8.self)
+        pending.removeFirst(complete)
+        return text
+    }
+
+    /// The text of what still waits; the decoder is empty afterwards.
+    package mutating func finish() -> String {
+        defer { pending = [] }
+        return String(decoding: pending, as: UTF8.self)
+    }
+}
+
+/// How many bytes at the end begin a UTF-8 sequence that could still become valid: 0 to 3.
+private func incompleteTail(_ bytes: [UInt8]) -> Int {
+    for length in 1...3 where length <= bytes.count {
+        let tail = bytes.suffix(length)
+        guard let first = tail.first, first & 0xC0 != 0x80 else { continue }
+        let needed =
+            switch first {
+            case 0xC2...0xDF: 2
+            case 0xE0...0xEF: 3
+            case 0xF0...0xF4: 4
+            default: 0
+            }
+        guard length < needed else { return 0 }
+        // The second byte excludes overlong forms, surrogates and what lies above U+10FFFF.
+        if let second = tail.dropFirst().first {
+            let allowed: ClosedRange<UInt8> =
+                switch first {
+                case 0xE0: 0xA0...0xBF
+                case 0xED: 0x80...0x9F
+                case 0xF0: 0x90...0xBF
+                case 0xF4: 0x80...0x8F
+                default: 0x80...0xBF
+                }
+            guard allowed.contains(second) else { return 0 }
+        }
+        return length
+    }
+    return 0
+}

@@ -1,0 +1,115 @@
+import Foundation
+import Inference
+import ModelFiles
+import Models
+import Tensor
+import TestSupport
+import Testing
+
+/// The decoder against recorded results of an independent implementation, and against itself.
+@Suite(.serialized) struct DecoderSessionTests {
+    @Test(arguments: ["tiny-llama-f32", "tiny-llama-f16", "tiny-llama-q8_0", "tiny-llama-q4_1"])
+    func tinyModelsAgreeWithTheReference(_ name: String) throws {
+        let folder = TestSupport.fixture("InferenceTests", name)
+        try expectAgreement(folder: folder, model: TestSupport.fixture("InferenceTests", "\(name).gguf"))
+    }
+
+    @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
+    func builtInModelAgreesWithTheReference() throws {
+        let model = try #require(TestSupport.builtInModel)
+        try expectAgreement(folder: TestSupport.fixture("InferenceTests", "smollm2"), model: model)
+    }
+
+    private func expectAgreement(folder: URL, model: URL) throws {
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+        let recorded = try SafetensorsFile(path: folder.appendingPathComponent("golden.safetensors").path)
+        let session = try session(model.path)
+        #expect(!golden.text_cases.isEmpty)
+        for item in golden.text_cases {
+            session.truncate(to: 0)
+            #expect(session.append(item.input_ids[...]))
+            if recorded.tensorNames.contains("\(item.name).last_logits") {
+                let expected = try recorded.floats("\(item.name).last_logits")
+                let difference = largestRelativeDifference(Array(session.logits), expected)
+                #expect(difference < 1e-4, "\(item.name): \(difference)")
+            }
+            #expect(greedy(session, count: item.greedy_ids.count) == item.greedy_ids, "\(item.name)")
+        }
+    }
+
+    @Test func everyThreadCountPassSizeAndVariantGivesTheSameBits() throws {
+        let path = TestSupport.fixture("InferenceTests", "tiny-llama-q4_1.gguf").path
+        let prompt = (0..<90).map { Int32(($0 * 37 + 11) % 256) }
+        var expected: [Float]?
+        let before = Kernels.variantName
+        defer { _ = Kernels.select(variant: before) }
+        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+            for threads in [1, 2, 3, 8] {
+                for rows in [1, 2, 7, 64, 128] {
+                    let session = try session(path, threads: threads)
+                    #expect(session.append(prompt[...], passRows: rows))
+                    let logits = Array(session.logits)
+                    if let expected {
+                        #expect(logits == expected, "\(variant), \(threads) threads, passes of \(rows)")
+                    }
+                    expected = expected ?? logits
+                }
+            }
+        }
+    }
+
+    @Test func reusedPrefixGivesTheSameBits() throws {
+        let path = TestSupport.fixture("InferenceTests", "tiny-llama-f16.gguf").path
+        let first = (0..<40).map { Int32($0 + 65) }
+        let second = Array(first.prefix(25)) + [7, 8, 9, 10]
+        let fresh = try session(path)
+        #expect(fresh.append(second[...]))
+        let reusing = try session(path)
+        #expect(reusing.append(first[...]))
+        #expect(reusing.reuse(for: second) == 25)
+        #expect(reusing.append(second[25...]))
+        #expect(Array(fresh.logits) == Array(reusing.logits))
+        #expect(reusing.reuse(for: second) == second.count - 1, "the last token is computed again for its logits")
+    }
+
+    @Test func cancelledPrefillKeepsCompletePasses() throws {
+        let session = try session(TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path)
+        var passes = 0
+        let done = session.append(
+            [1, 2, 3, 4, 5, 6][...], passRows: 2, isCancelled: { passes == 2 }, progress: { _ in passes += 1 })
+        #expect(!done)
+        #expect(session.tokens == [1, 2, 3, 4])
+    }
+
+    private func session(_ path: String, threads: Int = 2) throws -> DecoderSession {
+        let decoder = try ModelRegistry.decoder(of: GGUFFile(path: path))
+        return try DecoderSession(decoder: decoder, contextLength: 1024, pool: ThreadPool(threadCount: threads))
+    }
+
+    private func greedy(_ session: DecoderSession, count: Int) -> [Int32] {
+        var sampler = Sampler(options: .greedy, seed: 0)
+        var ids = [Int32]()
+        while ids.count < count, let choice = sampler.choose(session.logits) {
+            ids.append(choice.token)
+            guard session.append([choice.token]) else { break }
+        }
+        return ids
+    }
+}
+
+private struct Golden: Decodable {
+    struct Case: Decodable {
+        let name: String
+        let input_ids: [Int32]
+        let greedy_ids: [Int32]
+    }
+    let text_cases: [Case]
+}
+
+/// The largest difference, relative to the largest absolute value expected.
+func largestRelativeDifference(_ found: [Float], _ expected: [Float]) -> Float {
+    guard found.count == expected.count else { return .infinity }
+    let scale = expected.map(abs).max() ?? 0
+    return (zip(found, expected).map { abs($0 - $1) }.max() ?? .infinity) / max(scale, .leastNormalMagnitude)
+}
