@@ -31,7 +31,7 @@ test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
 	@.setup/build $(TESTS) -c release --build-tests
 	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
 
-check: check-address check-thread ## parsers under the address sanitizer, the engine under the thread sanitizer
+check: check-address check-thread ## parsers and engine under the address sanitizer, the engine under the thread sanitizer
 
 build: setup ## set up and build, in release
 	@.setup/build $(BUILD) -c release
@@ -50,7 +50,7 @@ setup-test:
 check-address: setup-test
 	@.setup/build $(ADDRESS) --sanitize address --build-tests
 	@ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) --sanitize address --skip-build \
-		--disable-xctest --filter '^(ModelFilesTests|TokenizationTests|ChatTests|MediaTests)\.'
+		--disable-xctest --filter '^(ModelFiles|Tokenization|Chat|Media|Tensor|Inference)Tests\.'
 
 check-thread: setup-test
 	@.setup/build $(THREAD) -c release --sanitize thread --build-tests
