@@ -19,7 +19,9 @@ struct AskCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("What the model is told about its role.", valueName: "text"))
     var system: String?
 
-    @Option(parsing: .singleValue, help: ArgumentHelp("A picture, - for standard input; may be repeated.", valueName: "file"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("A picture, - for standard input; may be repeated.", valueName: "file"))
     var image: [String] = []
 
     @Option(help: ArgumentHelp("A clip.", valueName: "file"))
@@ -40,7 +42,8 @@ struct AskCommand: AsyncParsableCommand {
     func validate() throws {
         if !(1...10_000).contains(frames) { throw ValidationError("--frames must be 1 to 10000.") }
         if messages != nil, prompt != nil || system != nil || !image.isEmpty || video != nil {
-            throw ValidationError("--messages holds the whole conversation: leave out PROMPT, --system, --image and --video.")
+            throw ValidationError(
+                "--messages holds the whole conversation: leave out PROMPT, --system, --image and --video.")
         }
         let uses = [prompt, messages].count { $0 == "-" } + image.count { $0 == "-" }
         if uses > 1 { throw ValidationError("Standard input can be used only once.") }

@@ -27,7 +27,9 @@ struct MessagesFile {
         var messages = [PromptMessage]()
         for message in content.messages {
             var parts = [PromptPart]()
-            for part in message.content.parts { parts.append(try promptPart(part, parsesSpecial: content.parsesSpecial)) }
+            for part in message.content.parts {
+                parts.append(try promptPart(part, parsesSpecial: content.parsesSpecial))
+            }
             messages.append(PromptMessage(role: message.role, parts: parts))
         }
         return Prompt(messages: messages, layout: content.usesTemplate ? .chat : .raw)
@@ -51,12 +53,14 @@ struct MessagesFile {
         guard let error = error as? DecodingError else { return error.localizedDescription }
         let context: DecodingError.Context
         switch error {
-        case .dataCorrupted(let found), .keyNotFound(_, let found), .typeMismatch(_, let found), .valueNotFound(_, let found):
+        case .dataCorrupted(let found), .keyNotFound(_, let found), .typeMismatch(_, let found),
+            .valueNotFound(_, let found):
             context = found
         @unknown default: return "unreadable JSON"
         }
         let path = context.codingPath.map { key in key.intValue.map { "[\($0)]" } ?? ".\(key.stringValue)" }.joined()
-        return (path.isEmpty ? "" : "\(path.hasPrefix(".") ? String(path.dropFirst()) : path): ") + context.debugDescription
+        return (path.isEmpty ? "" : "\(path.hasPrefix(".") ? String(path.dropFirst()) : path): ")
+            + context.debugDescription
     }
 }
 

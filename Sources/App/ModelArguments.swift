@@ -66,7 +66,9 @@ package struct SamplingArguments: ParsableArguments {
     @Option(help: ArgumentHelp("0 takes the most probable token, more is more varied.", valueName: "x"))
     var temperature: Double?
 
-    @Option(name: .customLong("top-k"), help: ArgumentHelp("Sample among the n most probable; 0 means all.", valueName: "n"))
+    @Option(
+        name: .customLong("top-k"), help: ArgumentHelp("Sample among the n most probable; 0 means all.", valueName: "n")
+    )
     var topK: Int?
 
     @Option(name: .customLong("top-p"), help: ArgumentHelp("Sample among those that hold this share.", valueName: "x"))
@@ -95,7 +97,9 @@ package struct SamplingArguments: ParsableArguments {
     @Option(name: .customLong("max-tokens"), help: ArgumentHelp("Longest answer.", valueName: "n"))
     var maxTokens: Int?
 
-    @Option(parsing: .singleValue, help: ArgumentHelp("End the answer before this text; may be repeated.", valueName: "text"))
+    @Option(
+        parsing: .singleValue,
+        help: ArgumentHelp("End the answer before this text; may be repeated.", valueName: "text"))
     var stop: [String] = []
 
     package init() {}

@@ -15,7 +15,8 @@ struct ProgressLine {
         guard seconds > 0.5 else { return }
         let left = seconds / Double(max(1, progress.completed)) * Double(progress.total - progress.completed)
         StandardError.write(
-            "\r\u{1B}[K\(progress.stage.rawValue) \(progress.completed)/\(progress.total), \(Int(left.rounded(.up))) s left")
+            "\r\u{1B}[K\(progress.stage.rawValue) \(progress.completed)/\(progress.total), \(Int(left.rounded(.up))) s left"
+        )
         isShown = true
     }
 

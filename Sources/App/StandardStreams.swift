@@ -36,7 +36,9 @@ enum StandardInput {
         do {
             while let part = try FileHandle.standardInput.read(upToCount: 1 << 16), !part.isEmpty {
                 data.append(part)
-                guard data.count <= limit else { throw CommandError.failed("Standard input is larger than \(limit) bytes.") }
+                guard data.count <= limit else {
+                    throw CommandError.failed("Standard input is larger than \(limit) bytes.")
+                }
             }
         } catch let error as CommandError {
             throw error

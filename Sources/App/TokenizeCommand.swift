@@ -51,7 +51,9 @@ struct TokenizeCommand: AsyncParsableCommand {
         var ids = [Int32]()
         for (index, word) in text.split(whereSeparator: \.isWhitespace).enumerated() {
             guard let id = Int32(word) else {
-                throw CommandError.failed("Standard input: word \(index + 1): expected a token id, found \(word.prefix(40).debugDescription).")
+                throw CommandError.failed(
+                    "Standard input: word \(index + 1): expected a token id, found \(word.prefix(40).debugDescription)."
+                )
             }
             ids.append(id)
         }

@@ -17,11 +17,7 @@ package actor InferenceEngine: GenerationBackend {
     package init(model: LoadedModel) throws(InferenceError) {
         loadedModel = model
         executor = ThreadExecutor(name: "inference")
-        do {
-            session = try DecoderSession(
-                decoder: model.decoder, contextLength: model.contextLength,
-                pool: ThreadPool(threadCount: model.threadCount))
-        } catch { throw .model(error) }
+        session = try DecoderSession(model: model)
     }
 
     deinit {

@@ -1,5 +1,5 @@
-import Models
 import ModelFiles
+import Models
 import Tokenization
 
 /// Why a model cannot be loaded or asked.

@@ -26,7 +26,7 @@ package final class LoadedModel: Sendable {
     /// Long enough for an evening's talk with a small model; memory is taken only as it fills.
     package static let defaultContextLength = 4096
     /// Contexts below this hold no turn of any template.
-    static let leastContextLength = 16
+    package static let leastContextLength = 16
 
     package let file: GGUFFile
     package let decoder: any Decoder
@@ -65,7 +65,8 @@ package final class LoadedModel: Sendable {
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template)
         description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
-            parameterCount: decoder.parameterCount, weightType: Self.commonType(file), templateName: template?.name ?? "none",
+            parameterCount: decoder.parameterCount, weightType: Self.commonType(file),
+            templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact")
     }
 
@@ -98,5 +99,16 @@ package final class LoadedModel: Sendable {
         var counts: [GGMLType: Int] = [:]
         for tensor in file.tensors.values { counts[tensor.type, default: 0] += tensor.elementCount }
         return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key.name ?? "none"
+    }
+}
+
+extension DecoderSession {
+    /// An empty sequence of a model's whole context, on threads of its own.
+    package convenience init(model: LoadedModel) throws(InferenceError) {
+        do {
+            try self.init(
+                decoder: model.decoder, contextLength: model.contextLength,
+                pool: ThreadPool(threadCount: model.threadCount))
+        } catch { throw .model(error) }
     }
 }

@@ -66,7 +66,9 @@ enum BitmapDecoder {
             av_frame_free(&frame)
         }
         guard let context, let packet, let frame else { throw damaged("out of memory") }
-        if let size = declaredSize(bytes), size.width.multipliedReportingOverflow(by: size.height).partialValue > limits.pixels {
+        if let size = declaredSize(bytes),
+            size.width.multipliedReportingOverflow(by: size.height).partialValue > limits.pixels
+        {
             throw .tooManyPixels(path: path, width: size.width, height: size.height, limit: limits.pixels)
         }
         context.pointee.max_pixels = Int64(limits.pixels)

@@ -18,24 +18,28 @@ package enum LibraryLogs {
     static func silence() { _ = installed }
 
     private static let installed: Void = {
-        g_log_set_default_handler({ domain, _, message, _ in
-            deliver(domain.map { String(cString: $0) } ?? "GLib", message.map { String(cString: $0) } ?? "")
-        }, nil)
+        g_log_set_default_handler(
+            { domain, _, message, _ in
+                deliver(domain.map { String(cString: $0) } ?? "GLib", message.map { String(cString: $0) } ?? "")
+            }, nil)
         // Structured messages take another path.
-        g_log_set_writer_func({ _, fields, count, _ in
-            guard let fields else { return G_LOG_WRITER_HANDLED }
-            for field in UnsafeBufferPointer(start: fields, count: Int(count)) {
-                guard let key = field.key, String(cString: key) == "MESSAGE", let value = field.value else { continue }
-                let text = value.assumingMemoryBound(to: CChar.self)
-                if field.length < 0 {
-                    deliver("GLib", String(cString: text))
-                } else {
-                    let bytes = UnsafeRawBufferPointer(start: value, count: Int(field.length))
-                    deliver("GLib", String(decoding: bytes, as: UTF8.self))
+        g_log_set_writer_func(
+            { _, fields, count, _ in
+                guard let fields else { return G_LOG_WRITER_HANDLED }
+                for field in UnsafeBufferPointer(start: fields, count: Int(count)) {
+                    guard let key = field.key, String(cString: key) == "MESSAGE", let value = field.value else {
+                        continue
+                    }
+                    let text = value.assumingMemoryBound(to: CChar.self)
+                    if field.length < 0 {
+                        deliver("GLib", String(cString: text))
+                    } else {
+                        let bytes = UnsafeRawBufferPointer(start: value, count: Int(field.length))
+                        deliver("GLib", String(decoding: bytes, as: UTF8.self))
+                    }
                 }
-            }
-            return G_LOG_WRITER_HANDLED
-        }, nil, nil)
+                return G_LOG_WRITER_HANDLED
+            }, nil, nil)
         av_log_set_level(AV_LOG_WARNING)
         av_log_set_callback { context, level, format, arguments in
             guard level <= AV_LOG_WARNING, let format, let arguments else { return }

@@ -48,7 +48,9 @@ package final class PreviewCache: Sendable {
         state.withLock { state in
             state.clock += 1
             let key = Key(digest: digest, maximum: maximum, colors: colors)
-            if let old = state.blocks.updateValue((block, state.clock), forKey: key) { state.cells -= old.block.cells.count }
+            if let old = state.blocks.updateValue((block, state.clock), forKey: key) {
+                state.cells -= old.block.cells.count
+            }
             state.cells += block.cells.count
             while state.cells > maximumCells, let oldest = state.blocks.min(by: { $0.value.used < $1.value.used }) {
                 state.blocks[oldest.key] = nil

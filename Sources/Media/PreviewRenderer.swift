@@ -65,7 +65,8 @@ package enum PreviewRenderer {
             var background: Int32 = -1
             chafa_canvas_get_raw_colors_at(canvas, column, row, &foreground, &background)
             let text = scalar.value < 0x20 ? " " : String(Character(scalar))
-            return Cell(text: text, style: Style(foreground: colors.color(foreground), background: colors.color(background)))
+            return Cell(
+                text: text, style: Style(foreground: colors.color(foreground), background: colors.color(background)))
         }
     }
 
@@ -124,7 +125,8 @@ extension PreviewColors {
         switch self {
         case .trueColor:
             return .rgb(
-                UInt8(truncatingIfNeeded: raw >> 16), UInt8(truncatingIfNeeded: raw >> 8), UInt8(truncatingIfNeeded: raw))
+                UInt8(truncatingIfNeeded: raw >> 16), UInt8(truncatingIfNeeded: raw >> 8),
+                UInt8(truncatingIfNeeded: raw))
         case .palette256, .palette16:
             return raw < 256 ? .palette(UInt8(raw)) : .standard
         case .none:

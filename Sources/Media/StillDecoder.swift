@@ -44,7 +44,8 @@ package struct StillDecoder: Sendable {
             decoding(name, format) { () throws(VipsPicture.Failure) in
                 let header = try VipsPicture.open(buffer, sequential: true)
                 if let error = tooLarge(name, header.width, header.height) { return .failure(error) }
-                let small = try VipsPicture.thumbnail(buffer, width: max(1, maximumWidth), height: max(1, maximumHeight))
+                let small = try VipsPicture.thumbnail(
+                    buffer, width: max(1, maximumWidth), height: max(1, maximumHeight))
                 return .success(try small.standardised().pixels())
             }
         }.get()
@@ -64,7 +65,9 @@ package struct StillDecoder: Sendable {
             let pixels = try BitmapDecoder.decode(bytes, path: path, limits: limits)
             return LoadedImage(pixels: pixels, format: .bmp, pageCount: 1, fileBytes: bytes, fileName: fileName)
         }
-        guard VipsPicture.isReady else { throw .damaged(path: path, format: format.name, detail: "libvips does not start") }
+        guard VipsPicture.isReady else {
+            throw .damaged(path: path, format: format.name, detail: "libvips does not start")
+        }
         let (pixels, pageCount) = try bytes.withUnsafeBytes { buffer in
             decoding(path, format) { () throws(VipsPicture.Failure) in try decode(buffer, path: path) }
         }.get()

@@ -90,9 +90,10 @@ struct VipsPicture: ~Copyable {
         let (width, height) = (self.width, self.height)
         var succeeded = false
         let bytes = [UInt8](unsafeUninitializedCapacity: width * height * 3) { buffer, count in
-            guard let target = vips_image_new_from_memory(
-                buffer.baseAddress, buffer.count, Int32(clamping: width), Int32(clamping: height), 3,
-                VIPS_FORMAT_UCHAR)
+            guard
+                let target = vips_image_new_from_memory(
+                    buffer.baseAddress, buffer.count, Int32(clamping: width), Int32(clamping: height), 3,
+                    VIPS_FORMAT_UCHAR)
             else { return }
             succeeded = vips_image_write(image, target) == 0
             g_object_unref(target)
@@ -117,7 +118,8 @@ struct VipsPicture: ~Copyable {
         let text = String(cString: vips_error_buffer())
         vips_error_clear()
         let lines = text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) }
-        return Failure(detail: lines.first { !$0.isEmpty }.map { PrintableText.clean($0, limit: 160) } ?? "unknown reason")
+        return Failure(
+            detail: lines.first { !$0.isEmpty }.map { PrintableText.clean($0, limit: 160) } ?? "unknown reason")
     }
 }
 

@@ -39,7 +39,9 @@ extension Frame {
             if column >= area.origin.column && end <= area.endColumn {
                 put(Cell(text: grapheme.text, style: style), columns: grapheme.columns, column, position.row)
             } else {
-                for inside in max(column, area.origin.column)..<max(column, min(end, area.endColumn), area.origin.column) {
+                for inside in max(
+                    column, area.origin.column)..<max(column, min(end, area.endColumn), area.origin.column)
+                {
                     put(Cell(text: " ", style: style), columns: 1, inside, position.row)
                 }
             }

@@ -67,7 +67,9 @@ enum KeyCodes {
         for byte in bytes {
             switch byte {
             case 0x30...0x39:
-                if !isSubparameter { values[values.count - 1] = min(values[values.count - 1] * 10 + Int(byte) - 0x30, 1 << 24) }
+                if !isSubparameter {
+                    values[values.count - 1] = min(values[values.count - 1] * 10 + Int(byte) - 0x30, 1 << 24)
+                }
             case 0x3B:
                 values.append(0)
                 isSubparameter = false

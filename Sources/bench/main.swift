@@ -1,1 +1,3 @@
-print("bench")
+import App
+
+await CommandRunner.main(BenchCommand.self)

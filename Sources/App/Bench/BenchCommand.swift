@@ -1,0 +1,12 @@
+import ArgumentParser
+
+/// `bench`: speeds and accuracies, measured.
+package struct BenchCommand: AsyncParsableCommand {
+    package static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure speed and accuracy.",
+        version: "emuchat \(emuchatVersion)",
+        subcommands: [SpeedCommand.self, ParityCommand.self])
+
+    package init() {}
+}

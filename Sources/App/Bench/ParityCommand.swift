@@ -1,0 +1,53 @@
+import ArgumentParser
+import Foundation
+import Inference
+
+/// `bench parity`: a model's results beside recorded ones of an independent implementation.
+struct ParityCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "parity",
+        abstract: "Compare a model's ids, logits and answers with recorded ones.",
+        discussion: "One line per item: case, item, largest relative difference, limit, ok or FAIL.")
+
+    @Argument(help: "The folder with golden.json and golden.safetensors.")
+    var folder: String
+
+    @OptionGroup var model: ModelArguments
+
+    @Option(help: ArgumentHelp("Where to look for pictures first.", valueName: "folder"))
+    var images: String?
+
+    @Option(help: ArgumentHelp("Write what was computed to OUT.safetensors and OUT.json.", valueName: "out"))
+    var dump: String?
+
+    func run() async throws {
+        let golden: GoldenSet
+        do { golden = try GoldenSet(folder: folder) } catch {
+            throw CommandError(status: ExitStatus.usage, message: error.description)
+        }
+        if let note = model.precisionNote { StandardError.write("bench: \(note)\n") }
+        var comparison = ParityComparison()
+        do {
+            guard let path = try model.model ?? golden.modelPath() else {
+                throw InferenceError.file(.cannotOpen(path: folder, reason: "no model of a known kind in or beside it"))
+            }
+            let loaded = try LoadedModel(path: path, options: model.options)
+            try TextParity(model: loaded, golden: golden).compare(&comparison)
+        } catch let error as InferenceError {
+            // Nothing can be computed, so every recorded item is told as failed.
+            StandardError.write("bench: \(error.description)\n")
+        }
+        comparison.failRemaining(of: golden)
+        for line in comparison.lines { print(line) }
+        if let dump {
+            do { try comparison.dump(to: dump) } catch {
+                throw CommandError.failed("\(dump): cannot be written: \(error)")
+            }
+        }
+        guard comparison.comparedCount > 0 else { throw CommandError.failed("\(folder): nothing was compared.") }
+        guard comparison.failedCount == 0 else {
+            throw CommandError.failed(
+                "\(comparison.failedCount) of \(comparison.lines.count) items differ or were not computed.")
+        }
+    }
+}

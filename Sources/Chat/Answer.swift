@@ -1,0 +1,115 @@
+import Generation
+
+/// How an answer came about: what made it, what went in, and every token with its time.
+package struct Answer: Sendable, Equatable {
+    package struct Model: Sendable, Equatable {
+        package var name: String
+        package var path: String
+        /// SHA-256 of the weights; nil when it was not known in time.
+        package var sha256: String?
+
+        package init(name: String, path: String, sha256: String?) {
+            self.name = name
+            self.path = path
+            self.sha256 = sha256
+        }
+    }
+
+    package var model: Model
+    package var template: String
+    package var options: GenerationOptions
+    /// The seed in use; also there when `options.seed` left it to chance.
+    package var seed: UInt64
+    package var kernel: String
+    package var precision: String
+    /// Nil while the answer is running.
+    package var finishReason: FinishReason?
+    /// The program ended before the answer did, and the answer was recovered from the journal.
+    package var wasInterrupted: Bool
+    /// Numbers (from 1, in reading order of the prompt) of pictures that the model could not see.
+    package var unseenMedia: [Int]
+    package var promptTokens: Int
+    /// How many of them the key-value cache still held.
+    package var reusedTokens: Int
+    package var tokenIDs: [Int32]
+    /// Milliseconds from the start of the generation to each token.
+    package var tokenMilliseconds: [Int]
+    /// UTF-8 bytes of the message's text that each token completed. What the text has beyond their sum came at the end.
+    package var tokenTextLengths: [Int]
+    /// Milliseconds from the start of the generation to its end; nil while the answer is running.
+    package var totalMilliseconds: Int?
+    package var unknown: [String: JSONValue]
+
+    package init(
+        model: Model, template: String, options: GenerationOptions, seed: UInt64, kernel: String, precision: String,
+        unseenMedia: [Int] = [], promptTokens: Int = 0, reusedTokens: Int = 0, unknown: [String: JSONValue] = [:]
+    ) {
+        self.model = model
+        self.template = template
+        self.options = options
+        self.seed = seed
+        self.kernel = kernel
+        self.precision = precision
+        finishReason = nil
+        wasInterrupted = false
+        self.unseenMedia = unseenMedia
+        self.promptTokens = promptTokens
+        self.reusedTokens = reusedTokens
+        tokenIDs = []
+        tokenMilliseconds = []
+        tokenTextLengths = []
+        totalMilliseconds = nil
+        self.unknown = unknown
+    }
+
+    /// What is known when a generation has started.
+    package init(
+        model: ModelDescription, modelDigest: String?, options: GenerationOptions, start: GenerationStart
+    ) {
+        self.init(
+            model: Model(name: model.name, path: model.path, sha256: modelDigest), template: model.templateName,
+            options: options, seed: start.seed, kernel: model.kernel, precision: model.precision,
+            unseenMedia: start.unseenMedia, promptTokens: start.promptTokens.count, reusedTokens: start.reusedTokens)
+    }
+}
+
+/// Builds an assistant's message from a running generation.
+package struct AnswerRecording: Sendable, Equatable {
+    private let base: Message
+    private var answer: Answer
+    private var text = ""
+
+    /// - Parameter created: when the generation began; tokens' times count from here.
+    package init(id: Int, parent: Int?, created: Timestamp, answer: Answer, unknown: [String: JSONValue] = [:]) {
+        self.answer = answer
+        base = Message(id: id, parent: parent, role: .assistant, created: created, parts: [], unknown: unknown)
+    }
+
+    /// The message as it stands so far.
+    package var message: Message {
+        var message = base
+        message.parts = [.text(text)]
+        message.answer = answer
+        return message
+    }
+
+    package var tokenCount: Int { answer.tokenIDs.count }
+
+    package mutating func append(id: Int32, text piece: String, milliseconds: Int) {
+        answer.tokenIDs.append(id)
+        answer.tokenMilliseconds.append(max(milliseconds, answer.tokenMilliseconds.last ?? 0))
+        answer.tokenTextLengths.append(piece.utf8.count)
+        text += piece
+    }
+
+    package mutating func finish(
+        _ reason: FinishReason, remainingText: String, milliseconds: Int, modelDigest: String? = nil,
+        wasInterrupted: Bool = false
+    ) {
+        answer.finishReason = reason
+        answer.totalMilliseconds = max(milliseconds, answer.tokenMilliseconds.last ?? 0)
+        answer.wasInterrupted = wasInterrupted
+        if let modelDigest { answer.model.sha256 = modelDigest }
+        text += remainingText
+    }
+}

@@ -1,0 +1,206 @@
+/// A place in a text that is no JSON, and what belongs there.
+package struct JSONSyntaxError: Error, Sendable, Equatable {
+    /// Both from 1; the column counts bytes.
+    package let line: Int
+    package let column: Int
+    /// What was expected there.
+    package let expected: String
+}
+
+/// Reads strict JSON (RFC 8259): valid UTF-8, no duplicate keys, no lone surrogates, nothing after the value.
+package struct JSONParser {
+    /// Arrays and objects within each other.
+    package static let maximumDepth = 64
+
+    private let bytes: [UInt8]
+    private var position = 0
+
+    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+
+    /// The value that the bytes spell.
+    package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
+        var parser = JSONParser(bytes)
+        let value = try parser.value(depth: 0)
+        parser.skipSpaces()
+        guard parser.position == bytes.count else { throw parser.expected("the end of the file") }
+        return value
+    }
+
+    private func expected(_ what: String) -> JSONSyntaxError {
+        let before = bytes[..<min(position, bytes.count)]
+        let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
+        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        return JSONSyntaxError(line: line, column: before.count - lineStart + 1, expected: what)
+    }
+
+    private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
+
+    private mutating func skipSpaces() {
+        while let byte = current, byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 { position += 1 }
+    }
+
+    private mutating func accept(_ character: Unicode.Scalar) -> Bool {
+        guard current == UInt8(ascii: character) else { return false }
+        position += 1
+        return true
+    }
+
+    private mutating func value(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+        guard depth <= Self.maximumDepth else { throw expected("at most \(Self.maximumDepth) levels") }
+        skipSpaces()
+        switch current {
+        case UInt8(ascii: "{"): return try object(depth: depth)
+        case UInt8(ascii: "["): return try array(depth: depth)
+        case UInt8(ascii: "\""): return .string(try string())
+        case UInt8(ascii: "t"): return try word("true", .bool(true))
+        case UInt8(ascii: "f"): return try word("false", .bool(false))
+        case UInt8(ascii: "n"): return try word("null", .null)
+        default: return try number()
+        }
+    }
+
+    private mutating func word(_ spelling: String, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
+        guard bytes[position...].starts(with: spelling.utf8) else { throw expected(spelling) }
+        position += spelling.utf8.count
+        return value
+    }
+
+    private mutating func array(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+        position += 1
+        var elements = [JSONValue]()
+        skipSpaces()
+        if accept("]") { return .array(elements) }
+        while true {
+            elements.append(try value(depth: depth + 1))
+            skipSpaces()
+            if accept("]") { return .array(elements) }
+            guard accept(",") else { throw expected("a comma or ]") }
+        }
+    }
+
+    private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+        position += 1
+        var members = [String: JSONValue]()
+        skipSpaces()
+        if accept("}") { return .object(members) }
+        while true {
+            skipSpaces()
+            let start = position
+            guard current == UInt8(ascii: "\"") else { throw expected("a key in quotes") }
+            let key = try string()
+            skipSpaces()
+            guard accept(":") else { throw expected("a colon") }
+            let member = try value(depth: depth + 1)
+            guard members.updateValue(member, forKey: key) == nil else {
+                position = start
+                throw expected("a key that the object does not have yet")
+            }
+            skipSpaces()
+            if accept("}") { return .object(members) }
+            guard accept(",") else { throw expected("a comma or }") }
+        }
+    }
+
+    private mutating func number() throws(JSONSyntaxError) -> JSONValue {
+        let start = position
+        func isDigit(_ byte: UInt8?) -> Bool { byte.map { $0 >= 0x30 && $0 <= 0x39 } ?? false }
+        let isNegative = accept("-")
+        guard isDigit(current) else {
+            position = start
+            throw expected("a value")
+        }
+        let firstDigit = current
+        var magnitude: Int64 = 0
+        var isInteger = true
+        var digits = 0
+        while isDigit(current), let digit = current {
+            let (product, tooLarge) = magnitude.multipliedReportingOverflow(by: 10)
+            let (sum, overflow) = product.addingReportingOverflow(Int64(digit - 0x30))
+            if tooLarge || overflow { isInteger = false } else { magnitude = sum }
+            digits += 1
+            position += 1
+        }
+        guard digits == 1 || firstDigit != 0x30 else { throw expected("a number without leading zeros") }
+        if accept(".") {
+            isInteger = false
+            guard isDigit(current) else { throw expected("a digit") }
+            while isDigit(current) { position += 1 }
+        }
+        if accept("e") || accept("E") {
+            isInteger = false
+            if !accept("+") { _ = accept("-") }
+            guard isDigit(current) else { throw expected("a digit") }
+            while isDigit(current) { position += 1 }
+        }
+        if isInteger, !(isNegative && magnitude == 0) { return .integer(isNegative ? -magnitude : magnitude) }
+        guard position - start <= 1000 else { throw expected("a number of at most 1000 characters") }
+        return .number(String(decoding: bytes[start..<position], as: UTF8.self))
+    }
+
+    private mutating func string() throws(JSONSyntaxError) -> String {
+        position += 1
+        var result = ""
+        while true {
+            let start = position
+            while let byte = current, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
+            if position > start {
+                guard let piece = String(validating: bytes[start..<position], as: UTF8.self) else {
+                    position = start
+                    throw expected("text in UTF-8")
+                }
+                result += piece
+            }
+            switch current {
+            case 0x22:
+                position += 1
+                return result
+            case 0x5C: result.unicodeScalars.append(try escape())
+            case nil: throw expected("the closing quote")
+            default: throw expected("no bare control character")
+            }
+        }
+    }
+
+    private mutating func escape() throws(JSONSyntaxError) -> Unicode.Scalar {
+        position += 1
+        guard let letter = current else { throw expected("an escape") }
+        position += 1
+        switch letter {
+        case UInt8(ascii: "\""): return "\""
+        case UInt8(ascii: "\\"): return "\\"
+        case UInt8(ascii: "/"): return "/"
+        case UInt8(ascii: "b"): return "\u{8}"
+        case UInt8(ascii: "f"): return "\u{C}"
+        case UInt8(ascii: "n"): return "\n"
+        case UInt8(ascii: "r"): return "\r"
+        case UInt8(ascii: "t"): return "\t"
+        case UInt8(ascii: "u"):
+            let first = try hexadecimal()
+            if let scalar = Unicode.Scalar(first) { return scalar }
+            guard UTF16.isLeadSurrogate(UInt16(first)), accept("\\"), accept("u") else {
+                throw expected("a whole surrogate pair")
+            }
+            let second = try hexadecimal()
+            guard UTF16.isTrailSurrogate(UInt16(second)),
+                let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+            else { throw expected("a whole surrogate pair") }
+            return scalar
+        default:
+            position -= 1
+            throw expected("an escape that JSON knows")
+        }
+    }
+
+    /// Four hexadecimal digits: at most 0xFFFF.
+    private mutating func hexadecimal() throws(JSONSyntaxError) -> UInt32 {
+        var value: UInt32 = 0
+        for _ in 0..<4 {
+            guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+                throw expected("four hexadecimal digits")
+            }
+            value = value << 4 | UInt32(digit)
+            position += 1
+        }
+        return value
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+
+/// The calls of the operating system by which files change, so that tests can let them fail.
+struct FileCalls: Sendable {
+    var write: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { Glibc.write($0, $1.baseAddress, $1.count) }
+    var synchronise: @Sendable (Int32) -> Int32 = { fsync($0) }
+    var rename: @Sendable (String, String) -> Int32 = { Glibc.rename($0, $1) }
+
+    static let system = FileCalls()
+}
+
+/// Reading and writing the files of sessions.
+enum SessionFiles {
+    /// A whole regular file.
+    static func read(_ path: String, limit: Int) throws(SessionError) -> [UInt8] {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw failure(path, errno) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .fileSystem(path: path, reason: "expected a file") }
+        guard Int(status.st_size) <= limit else {
+            throw .tooLarge(path: path, bytes: Int(status.st_size), limit: limit)
+        }
+        var bytes = [UInt8]()
+        bytes.reserveCapacity(Int(status.st_size))
+        var piece = [UInt8](repeating: 0, count: 1 << 17)
+        while true {
+            let count = piece.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(path, errno) }
+            if count == 0 { return bytes }
+            guard bytes.count + count <= limit else {
+                throw .tooLarge(path: path, bytes: bytes.count + count, limit: limit)
+            }
+            bytes.append(contentsOf: piece[..<count])
+        }
+    }
+
+    /// Replaces a file in one step: written beside, synced, renamed, the folder synced. On failure the old file stays.
+    static func replace(_ path: String, with bytes: [UInt8], calls: FileCalls) throws(SessionError) {
+        let folder = (path as NSString).deletingLastPathComponent
+        let temporary = "\(path).\(getpid()).new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { throw failure(path, errno) }
+        var status: Int32 = 0
+        var written = 0
+        while written < bytes.count {
+            let count = bytes.withUnsafeBytes {
+                calls.write(descriptor, UnsafeRawBufferPointer(rebasing: $0[written...]))
+            }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                status = count < 0 ? errno : ENOSPC
+                break
+            }
+            written += count
+        }
+        if status == 0, calls.synchronise(descriptor) != 0 { status = errno }
+        if close(descriptor) != 0, status == 0 { status = errno }
+        if status == 0, calls.rename(temporary, path) != 0 { status = errno }
+        guard status == 0 else {
+            unlink(temporary)
+            throw failure(path, status)
+        }
+        synchroniseFolder(folder)
+    }
+
+    /// Makes a rename or removal last; a folder that cannot be synced is no reason to fail.
+    static func synchroniseFolder(_ folder: String) {
+        let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { return }
+        fsync(descriptor)
+        close(descriptor)
+    }
+
+    /// Makes a folder that only its owner can enter, and those above it; one that exists is left as it is.
+    static func makeFolder(_ path: String) throws(SessionError) {
+        var status = stat()
+        if stat(path, &status) == 0 {
+            guard status.st_mode & S_IFMT == S_IFDIR else { throw .fileSystem(path: path, reason: "expected a folder") }
+            return
+        }
+        let parent = (path as NSString).deletingLastPathComponent
+        if !parent.isEmpty, parent != path { try makeFolder(parent) }
+        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure(path, errno) }
+    }
+
+    static func exists(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0
+    }
+
+    static func failure(_ path: String, _ code: Int32) -> SessionError {
+        switch code {
+        case ENOSPC, EDQUOT, EFBIG: .diskFull(path: path)
+        case EACCES, EPERM, EROFS: .permissionDenied(path: path)
+        default: .fileSystem(path: path, reason: String(cString: strerror(code)))
+        }
+    }
+}

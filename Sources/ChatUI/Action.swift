@@ -1,0 +1,55 @@
+import Generation
+import Screen
+
+/// What has happened. Facts, in the past tense.
+package enum Action: Sendable {
+    /// A key, a paste, a new size, a signal.
+    case inputArrived(InputEvent)
+    /// Seconds since 1970. Sent before other actions that take place then, and now and then while `isAnimated`.
+    case ticked(Double)
+
+    case modelLoadingProgressed(share: Double)
+    case modelLoaded(ModelDescription)
+    case modelFailed(String)
+
+    case pictureLoaded(number: Int, PictureFacts)
+    /// The text says what is wrong with the file and what to do, without naming the command.
+    case pictureFailed(number: Int, String)
+    case previewRendered(number: Int, CellBlock)
+
+    /// An event of the generation that `Effect.startGeneration` started.
+    case generationEventArrived(GenerationEvent)
+
+    /// A conversation was opened: it takes the place of the one shown. Its items' ids are unique and positive.
+    case conversationOpened(OpenedConversation)
+    case sessionSaved(name: String)
+    case sessionFailed(String)
+    case recentSessionsListed([RecentSession])
+
+    /// A replay has come this far; `items` is the conversation as it was then, with ids of the caller's choice that
+    /// stay the same for the same message.
+    case replayAdvanced(ReplayStatus, items: [ConversationItem])
+}
+
+/// A conversation from a session file.
+package struct OpenedConversation: Equatable, Sendable {
+    package var name: String?
+    package var items: [ConversationItem]
+    package var pictures: [Picture]
+    package var systemText: String?
+    package var options: GenerationOptions?
+    /// Tokens that its context held at the end; nil when unknown.
+    package var contextTokens: Int?
+
+    package init(
+        name: String?, items: [ConversationItem], pictures: [Picture], systemText: String? = nil,
+        options: GenerationOptions? = nil, contextTokens: Int? = nil
+    ) {
+        self.name = name
+        self.items = items
+        self.pictures = pictures
+        self.systemText = systemText
+        self.options = options
+        self.contextTokens = contextTokens
+    }
+}

@@ -1,0 +1,181 @@
+import Generation
+import Screen
+
+/// Everything the chat screen shows and decides by. Only `reduce` changes it.
+package struct AppState: Equatable, Sendable {
+    /// What the program knows at its start.
+    package struct Setting: Equatable, Sendable {
+        package var version: String
+        /// For `~` in paths.
+        package var homeFolder: String
+        /// Seconds east of Greenwich, for the times of messages.
+        package var secondsFromGMT: Int
+
+        package init(version: String, homeFolder: String, secondsFromGMT: Int) {
+            self.version = version
+            self.homeFolder = homeFolder
+            self.secondsFromGMT = secondsFromGMT
+        }
+    }
+
+    package enum Model: Equatable, Sendable {
+        /// Being loaded; the share is from 0 to 1, nil while unknown.
+        case loading(name: String, share: Double?, since: Double)
+        case ready(ModelDescription)
+        /// The text says what went wrong and what to do.
+        case failed(String)
+        /// Not needed, as in a replay.
+        case absent
+    }
+
+    /// An answer that is being generated.
+    package struct RunningAnswer: Equatable, Sendable {
+        /// The item that receives the text.
+        package var itemID: ConversationItem.ID
+        package var questionID: ConversationItem.ID
+        /// Seconds since 1970.
+        package var startedAt: Double
+        package var progress: GenerationProgress?
+        package var progressSince: Double
+        package var firstTokenSeconds: Double?
+        package var tokens: Int
+        package var lastTokenSeconds: Double
+        package var isStopping: Bool
+
+        /// Tokens per second so far; nil below two tokens.
+        package var tokensPerSecond: Double? {
+            guard let firstTokenSeconds, tokens > 1, lastTokenSeconds > firstTokenSeconds else { return nil }
+            return Double(tokens - 1) / (lastTokenSeconds - firstTokenSeconds)
+        }
+    }
+
+    /// The line of the conversation at the top of the screen, while the user looks at earlier text.
+    package struct ScrollAnchor: Equatable, Sendable {
+        package var itemID: ConversationItem.ID
+        package var line: Int
+    }
+
+    /// A command that is waiting for its pictures.
+    package struct Attachment: Equatable, Sendable {
+        package var numbers: [Int]
+        /// The editor before and after the placeholders were put in.
+        package var before: Editor
+        package var after: Editor
+    }
+
+    package var setting: Setting
+    package var size: Size
+    /// Seconds since 1970, as of the last tick.
+    package var now: Double
+    package var model: Model
+    package var sessionName: String?
+
+    package var items: [ConversationItem] = []
+    package var nextItemID = 1
+    /// By number, from 1.
+    package var pictures: [Int: Picture] = [:]
+    package var nextPictureNumber = 1
+
+    package var editor = Editor()
+    package var history = EditorHistory()
+    package var attachments: [Attachment] = []
+    /// Enter was pressed while pictures were still being read.
+    package var sendsWhenLoaded = false
+    /// What went wrong at the editor, until the next Enter or Esc.
+    package var inputErrors: [String] = []
+    /// A short answer of a command, until the next Enter or Esc.
+    package var inputNote: String?
+    package var usedHints: Set<Hint> = []
+
+    package var options: GenerationOptions
+    package var systemText: String?
+
+    package var answer: RunningAnswer?
+    /// Questions in the order in which they will be answered.
+    package var waiting: [ConversationItem.ID] = []
+    /// Tokens that the context held after the last answer; nil before the first.
+    package var contextTokens: Int?
+    package var lastFigures: AnswerFigures?
+
+    /// nil follows the newest text.
+    package var scroll: ScrollAnchor?
+    package var hasNewTextBelow = false
+    package var isAskingToLeave = false
+    package var isLeaving = false
+
+    /// Newest first.
+    package var recentSessions: [RecentSession] = []
+    package var replay: ReplayStatus?
+
+    package init(
+        setting: Setting, size: Size, now: Double, model: Model, options: GenerationOptions = GenerationOptions(),
+        systemText: String? = nil
+    ) {
+        self.setting = setting
+        self.size = size
+        self.now = now
+        self.model = model
+        self.options = options
+        self.systemText = systemText
+    }
+
+    /// Whether the loaded model sees pictures; nil while none is loaded.
+    package var modelSees: Bool? {
+        if case .ready(let model) = model { model.seesImages } else { nil }
+    }
+
+    /// Whether time shows on the screen, so that ticks are worth sending a few times a second.
+    package var isAnimated: Bool {
+        if answer != nil { return true }
+        if case .loading = model { return true }
+        return replay.map { !$0.isPaused } ?? false
+    }
+
+    package func item(_ id: ConversationItem.ID) -> ConversationItem? {
+        index(of: id).map { items[$0] }
+    }
+
+    /// Where an item stands; looked for from the end, where items change.
+    package func index(of id: ConversationItem.ID) -> Int? {
+        items.lastIndex { $0.id == id }
+    }
+}
+
+/// A hint that goes away once it has been followed.
+package enum Hint: Hashable, Sendable {
+    case send, newLine, image, help
+}
+
+/// A session of the start screen.
+package struct RecentSession: Hashable, Sendable {
+    package var name: String
+    package var title: String
+    /// When it was last changed, in seconds since 1970.
+    package var time: Double
+    package var turns: Int
+    package var pictures: Int
+
+    package init(name: String, title: String, time: Double, turns: Int, pictures: Int) {
+        self.name = name
+        self.title = title
+        self.time = time
+        self.turns = turns
+        self.pictures = pictures
+    }
+}
+
+/// How far a replay has come.
+package struct ReplayStatus: Hashable, Sendable {
+    /// Seconds of the session's own time.
+    package var position: Double
+    package var duration: Double
+    package var speed: Double
+    package var isPaused: Bool
+
+    package init(position: Double, duration: Double, speed: Double, isPaused: Bool) {
+        self.position = position
+        self.duration = duration
+        self.speed = speed
+        self.isPaused = isPaused
+    }
+}

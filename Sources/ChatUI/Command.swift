@@ -1,0 +1,50 @@
+import Generation
+
+/// A command of the chat. `/help` and the dispatcher both read this list: there is no other one.
+struct Command: Sendable {
+    let name: String
+    /// What follows the name, for people; empty when nothing does.
+    let arguments: String
+    let summary: String
+    /// Whether the command may stand at the end of a draft, not only on a line of its own.
+    var canEndDraft = false
+    /// Does it. A problem leaves the command where it was typed; success removes it unless `placesItself`.
+    let run: @Sendable (CommandInvocation, inout AppState) throws(CommandProblem) -> [Effect]
+    /// Whether `run` has put something in the command's place.
+    var placesItself = false
+
+    static let all: [Command] = [
+        Command(
+            name: "image", arguments: "PATH…", summary: "put pictures at this place of the message", canEndDraft: true,
+            run: AttachCommand.run, placesItself: true),
+        Command(name: "new", arguments: "", summary: "begin an empty conversation", run: SessionCommands.new),
+        Command(
+            name: "open", arguments: "NUMBER|NAME", summary: "go on with an earlier conversation",
+            run: SessionCommands.open),
+        Command(
+            name: "system", arguments: "TEXT",
+            summary: "tell the model how to behave; without a text, show it; `none` ends it",
+            run: SettingCommands.system),
+        Command(
+            name: "set", arguments: "[OPTION VALUE]", summary: "show or change how answers are sampled",
+            run: SettingCommands.set),
+        Command(name: "help", arguments: "", summary: "show this", run: HelpCommand.run),
+        Command(name: "quit", arguments: "", summary: "leave; everything is saved", run: SessionCommands.quit),
+    ]
+
+    static func named(_ name: String) -> Command? {
+        all.first { $0.name == name }
+    }
+}
+
+/// Why a command was not done.
+enum CommandProblem: Error, Equatable {
+    case unknown(name: String, nearest: String?)
+    case noPath
+    case noSuchOption(String, nearest: String?)
+    case noValue(option: String, range: String)
+    case wrongValue(option: String, value: String, range: String)
+    case answerIsRunning(command: String)
+    case noSuchSession(String)
+    case noSessionGiven
+}

@@ -1,0 +1,133 @@
+import Generation
+
+enum AttachCommand {
+    /// Puts placeholders in the command's place at once, and asks for the files.
+    static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        let words = CommandLine.words(invocation.argument)
+        guard !words.isEmpty else { throw .noPath }
+        let before = state.editor
+        var requests: [PictureRequest] = []
+        var elements: [Editor.Element] = []
+        for word in words {
+            let number = state.nextPictureNumber
+            state.nextPictureNumber += 1
+            state.pictures[number] = Picture(number: number, path: word)
+            requests.append(
+                PictureRequest(number: number, path: CommandLine.path(word, homeFolder: state.setting.homeFolder)))
+            elements += [.picture(number), .character(" ")]
+        }
+        state.editor.replace(invocation.range, with: elements)
+        state.attachments.append(
+            AppState.Attachment(numbers: requests.map(\.number), before: before, after: state.editor))
+        state.usedHints.insert(.image)
+        return [.loadPictures(requests)]
+    }
+}
+
+enum SessionCommands {
+    static func new(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        guard state.answer == nil else { throw .answerIsRunning(command: "new") }
+        state.replaceConversation(
+            OpenedConversation(name: nil, items: [], pictures: [], systemText: state.systemText))
+        return [.startNewSession]
+    }
+
+    static func open(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        guard state.answer == nil else { throw .answerIsRunning(command: "open") }
+        guard !invocation.argument.isEmpty else { throw .noSessionGiven }
+        guard let number = Int(invocation.argument) else { return [.openSession(name: invocation.argument)] }
+        guard state.recentSessions.indices.contains(number - 1) else { throw .noSuchSession(invocation.argument) }
+        return [.openSession(name: state.recentSessions[number - 1].name)]
+    }
+
+    static func quit(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        state.isLeaving = true
+        return [.quit]
+    }
+}
+
+enum SettingCommands {
+    static func system(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        guard !invocation.argument.isEmpty else {
+            state.inputNote = state.systemText.map { "system: " + $0 } ?? "no system text; /system TEXT sets one"
+            return []
+        }
+        state.systemText = invocation.argument == "none" ? nil : invocation.argument
+        state.appendItem(.system, state.systemText ?? "no system text from here on")
+        return [.saveSettings(systemText: state.systemText, state.options)]
+    }
+
+    static func set(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        let name = String(invocation.argument.prefix { !$0.isWhitespace })
+        guard !name.isEmpty else {
+            state.appendItem(.program, table(state.options))
+            return []
+        }
+        guard let setting = SamplingSetting.named(name) else {
+            throw .noSuchOption(name, nearest: CommandLine.nearest(to: name, among: SamplingSetting.all.map(\.name)))
+        }
+        let value = CommandLine.trimmed(invocation.argument.dropFirst(name.count))
+        guard !value.isEmpty else { throw .noValue(option: name, range: setting.range) }
+        guard setting.change(&state.options, value) else {
+            throw .wrongValue(option: name, value: value, range: setting.range)
+        }
+        state.inputNote = "\(name) is now \(setting.show(state.options))"
+        return [.saveSettings(systemText: state.systemText, state.options)]
+    }
+
+    /// Every option with its value and meaning.
+    private static func table(_ options: GenerationOptions) -> String {
+        let rows = SamplingSetting.all.map { setting in
+            let value = setting.show(options)
+            return HelpCommand.padded("/set " + setting.name, to: 25) + HelpCommand.padded(value, to: 8)
+                + setting.summary
+        }
+        return rows.joined(separator: "\n")
+    }
+}
+
+enum HelpCommand {
+    static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        show(&state)
+        return []
+    }
+
+    static func show(_ state: inout AppState) {
+        state.usedHints.insert(.help)
+        state.appendItem(.program, text)
+        state.scroll = nil
+    }
+
+    /// The commands and the keys.
+    private static var text: String {
+        let commands = Command.all.map { command in
+            let usage = "/" + command.name + (command.arguments.isEmpty ? "" : " " + command.arguments)
+            return padded(usage, to: 24) + command.summary
+        }
+        let keys = KeyHelp.all.map { padded($0.keys, to: 24) + $0.summary }
+        return (commands + [""] + keys).joined(separator: "\n")
+    }
+
+    static func padded(_ text: String, to columns: Int) -> String {
+        text + String(repeating: " ", count: max(1, columns - text.count))
+    }
+}
+
+/// The keys that `/help` tells of.
+struct KeyHelp: Sendable {
+    let keys: String
+    let summary: String
+
+    static let all: [KeyHelp] = [
+        KeyHelp(keys: "Enter", summary: "send"),
+        KeyHelp(keys: "Alt-Enter, Ctrl-J", summary: "new line"),
+        KeyHelp(keys: "Esc", summary: "stop the answer and keep what came"),
+        KeyHelp(keys: "PageUp, PageDown", summary: "scroll; Alt-< and Alt-> to either end"),
+        KeyHelp(keys: "Up, Down", summary: "what was sent before"),
+        KeyHelp(keys: "Ctrl-A, E, B, F, P, N", summary: "move; Alt-B and Alt-F by words"),
+        KeyHelp(keys: "Ctrl-K, U, W, Y", summary: "cut to the end, the beginning, a word; put back"),
+        KeyHelp(keys: "Ctrl-_", summary: "undo"),
+        KeyHelp(keys: "Ctrl-L, Ctrl-Z", summary: "draw anew; suspend"),
+        KeyHelp(keys: "Ctrl-C twice, Ctrl-D", summary: "leave"),
+    ]
+}

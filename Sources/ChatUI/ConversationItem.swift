@@ -1,0 +1,167 @@
+import Generation
+import Screen
+
+/// One block of the conversation as the screen shows it.
+///
+/// The screen's own value: sessions are mapped to it by whoever owns them.
+package struct ConversationItem: Identifiable, Equatable, Sendable {
+    package enum Speaker: Hashable, Sendable {
+        case user
+        case assistant
+        case system
+        /// Said by the program itself, such as the help; never part of what is sent.
+        case program
+    }
+
+    package enum Part: Equatable, Sendable {
+        /// Any text; it is made safe when it is laid out.
+        case text(String)
+        /// The picture with this number, shown where it stands.
+        case picture(Int)
+    }
+
+    /// What is remarkable about the item.
+    package enum Mark: Hashable, Sendable {
+        /// Will be sent when the model is loaded or has answered what came before.
+        case waiting
+        /// The answer was stopped by the user.
+        case stopped
+        /// The answer ended at the token limit or with the context.
+        case cutShort
+        /// Numbers of the pictures that did not reach the model.
+        case didNotSee([Int])
+        /// The answer could not go on; the text says why and what to do.
+        case failed(String)
+    }
+
+    package let id: Int
+    package var speaker: Speaker
+    package var parts: [Part]
+    /// Seconds since 1970; nil shows no time.
+    package var time: Double?
+    package var marks: [Mark]
+    package var figures: AnswerFigures?
+
+    package init(
+        id: Int, speaker: Speaker, parts: [Part], time: Double? = nil, marks: [Mark] = [],
+        figures: AnswerFigures? = nil
+    ) {
+        self.id = id
+        self.speaker = speaker
+        self.parts = parts
+        self.time = time
+        self.marks = marks
+        self.figures = figures
+    }
+
+    /// The parts' text, with each picture as `[Image #n]`.
+    package var text: String {
+        parts.map { part in
+            switch part {
+            case .text(let text): text
+            case .picture(let number): Picture.placeholder(number)
+            }
+        }.joined()
+    }
+
+    package var pictureNumbers: [Int] {
+        parts.compactMap { part in
+            if case .picture(let number) = part { number } else { nil }
+        }
+    }
+}
+
+/// How an answer went.
+package struct AnswerFigures: Hashable, Sendable {
+    package var tokensPerSecond: Double?
+    /// Seconds from the question to the first token.
+    package var firstTokenSeconds: Double?
+    package var generatedTokens: Int
+
+    package init(tokensPerSecond: Double?, firstTokenSeconds: Double?, generatedTokens: Int) {
+        self.tokensPerSecond = tokensPerSecond
+        self.firstTokenSeconds = firstTokenSeconds
+        self.generatedTokens = generatedTokens
+    }
+
+    package init(_ summary: GenerationSummary) {
+        self.init(
+            tokensPerSecond: summary.tokensPerSecond, firstTokenSeconds: summary.firstTokenSeconds,
+            generatedTokens: summary.generatedTokens)
+    }
+}
+
+/// A picture of the conversation or of the draft, known by its number.
+package struct Picture: Equatable, Sendable {
+    package enum Content: Equatable, Sendable {
+        /// Its file is being read.
+        case loading
+        case ready(PictureFacts)
+    }
+
+    package let number: Int
+    /// As the user gave it.
+    package var path: String
+    package var content: Content
+    /// The preview, as soon as there is one.
+    package var preview: CellBlock?
+    /// The size for which a preview was last asked.
+    package var requestedSize: Size?
+
+    package init(number: Int, path: String, content: Content = .loading, preview: CellBlock? = nil) {
+        self.number = number
+        self.path = path
+        self.content = content
+        self.preview = preview
+    }
+
+    package var facts: PictureFacts? {
+        if case .ready(let facts) = content { facts } else { nil }
+    }
+
+    /// How a picture is written in text.
+    package static func placeholder(_ number: Int) -> String { "[Image #\(number)]" }
+}
+
+/// What is known of a picture once its file has been read.
+package struct PictureFacts: Hashable, Sendable {
+    /// The file's name, to be shown.
+    package var name: String
+    /// In pixels, upright.
+    package var width: Int
+    package var height: Int
+    /// Worth knowing, such as `first of 12 frames`; nil when there is nothing.
+    package var note: String?
+    /// The size in pixels at which the model sees it; nil when that is unknown or it sees nothing.
+    package var seenWidth: Int?
+    package var seenHeight: Int?
+    /// Tokens that it takes from the context; nil when unknown.
+    package var tokens: Int?
+
+    package init(
+        name: String, width: Int, height: Int, note: String? = nil, seenWidth: Int? = nil, seenHeight: Int? = nil,
+        tokens: Int? = nil
+    ) {
+        self.name = name
+        self.width = width
+        self.height = height
+        self.note = note
+        self.seenWidth = seenWidth
+        self.seenHeight = seenHeight
+        self.tokens = tokens
+    }
+
+    /// One line beside the preview; `modelSees` is nil while no model is loaded.
+    package func caption(modelSees: Bool?) -> String {
+        var pieces = [SanitizedText.clean(name, newlines: .joined), "\(width)×\(height)"]
+        if let note { pieces.append(SanitizedText.clean(note, newlines: .joined)) }
+        switch modelSees {
+        case false?: pieces.append("the model cannot see it")
+        case true?:
+            if let seenWidth, let seenHeight { pieces.append("seen at \(seenWidth)×\(seenHeight)") }
+            if let tokens { pieces.append("\(tokens) tokens") }
+        case nil: break
+        }
+        return pieces.joined(separator: " · ")
+    }
+}

@@ -1,0 +1,163 @@
+import Screen
+
+/// A line of the conversation, ready to be drawn.
+struct ConversationLine: Equatable {
+    enum Content: Equatable {
+        case text(TextLine)
+        /// A row of the place that is reserved for a picture, with the caption's part beside it.
+        case preview(number: Int, size: Size, row: Int, caption: TextLine)
+    }
+
+    var content: Content
+    var bar: Span?
+    var right: TextLine?
+
+    static let blank = ConversationLine(content: .text(TextLine()))
+}
+
+/// Lays one item of the conversation out into lines. Nothing depends on the items around it.
+struct ConversationLayout {
+    let state: AppState
+    let theme: Theme
+    let columns: Int
+    let isCompact: Bool
+
+    init(_ state: AppState, theme: Theme) {
+        self.state = state
+        self.theme = theme
+        columns = ScreenGeometry.textColumns(state.size)
+        isCompact = ScreenGeometry.isCompact(state.size)
+    }
+
+    func lines(_ item: ConversationItem) -> [ConversationLine] {
+        var lines: [ConversationLine] = []
+        let bar = bar(item.speaker)
+        if let name = name(item.speaker) {
+            lines.append(
+                ConversationLine(content: .text(TextLine(name, bar?.style ?? theme.dim)), bar: bar, right: right(item)))
+        }
+        for mark in item.marks {
+            if case .didNotSee(let numbers) = mark { lines += text(didNotSee(numbers), theme.dim, bar) }
+        }
+        lines += body(item, bar)
+        for mark in item.marks { lines += after(mark, bar) }
+        return lines
+    }
+
+    private func name(_ speaker: ConversationItem.Speaker) -> String? {
+        switch speaker {
+        case .user: "you"
+        case .assistant: "emuchat"
+        case .system: "system"
+        case .program: nil
+        }
+    }
+
+    private func bar(_ speaker: ConversationItem.Speaker) -> Span? {
+        switch speaker {
+        case .user: Span("▌", theme.user)
+        case .assistant: Span("▐", theme.assistant)
+        case .system: Span("▌", theme.system)
+        case .program: nil
+        }
+    }
+
+    private func right(_ item: ConversationItem) -> TextLine? {
+        guard !isCompact else { return nil }
+        if item.speaker == .assistant {
+            let rate = item.figures?.tokensPerSecond.map(FigureText.rate)
+            return rate.map { TextLine($0, theme.dim) }
+        }
+        return item.time.map {
+            TextLine(FigureText.moment($0, now: state.now, offset: state.setting.secondsFromGMT), theme.dim)
+        }
+    }
+
+    private func didNotSee(_ numbers: [Int]) -> String {
+        "did not see " + numbers.map(Picture.placeholder).joined(separator: ", ")
+    }
+
+    private func after(_ mark: ConversationItem.Mark, _ bar: Span?) -> [ConversationLine] {
+        switch mark {
+        case .didNotSee: []
+        case .stopped: text("⏹ stopped", theme.dim, bar)
+        case .cutShort: text("… cut short by the token limit", theme.dim, bar)
+        case .failed(let message): text("⚠ " + message, theme.error, bar)
+        case .waiting:
+            if case .ready = state.model {
+                text("waiting for the answer before", theme.dim, bar)
+            } else {
+                text("waiting for the model", theme.dim, bar)
+            }
+        }
+    }
+
+    private func text(_ text: String, _ style: Style, _ bar: Span?) -> [ConversationLine] {
+        TextWrapping.wrap(SanitizedText.clean(text), columns: columns, style: style)
+            .map { ConversationLine(content: .text($0), bar: bar) }
+    }
+
+    // MARK: Text and pictures in order
+
+    private func body(_ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
+        var lines: [ConversationLine] = []
+        var paragraph: [Span] = []
+        func endParagraph() {
+            guard !paragraph.isEmpty else { return }
+            lines += TextWrapping.wrap(paragraph, columns: columns)
+                .map { ConversationLine(content: .text($0), bar: bar) }
+            paragraph = []
+        }
+        let style = item.speaker == .system ? theme.dim : theme.text
+        var pictureBefore: Int?
+        for part in item.parts {
+            switch part {
+            case .text(let text):
+                var text = Substring(SanitizedText.clean(text))
+                if let number = pictureBefore {
+                    // What closes the sentence stays with the placeholder; the rest begins below the preview.
+                    let punctuation = text.prefix { $0.isPunctuation }
+                    paragraph.append(Span(String(punctuation), style))
+                    text = text.dropFirst(punctuation.count).drop { $0.isWhitespace }
+                    endParagraph()
+                    lines += preview(number, bar)
+                    pictureBefore = nil
+                }
+                if !text.isEmpty { paragraph.append(Span(String(text), style)) }
+            case .picture(let number):
+                if let before = pictureBefore {
+                    endParagraph()
+                    lines += preview(before, bar)
+                }
+                paragraph.append(Span(Picture.placeholder(number), theme.link))
+                pictureBefore = number
+            }
+        }
+        if state.answer?.itemID == item.id { paragraph.append(Span("▏", theme.accent)) }
+        endParagraph()
+        if let number = pictureBefore { lines += preview(number, bar) }
+        return lines
+    }
+
+    /// The picture's rows: its place is kept from the beginning, so that nothing jumps when the preview comes.
+    private func preview(_ number: Int, _ bar: Span?) -> [ConversationLine] {
+        guard let facts = state.pictures[number]?.facts else {
+            return text("\(Picture.placeholder(number)) is not available", theme.dim, bar)
+        }
+        let size = ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
+        let caption = SanitizedText.clean(facts.caption(modelSees: state.modelSees), newlines: .joined)
+        let room = columns - size.columns - 3
+        let isBeside = room >= 16
+        let wrapped = TextWrapping.wrap(caption, columns: isBeside ? room : columns, style: theme.dim)
+        var rows = (0..<size.rows).map { row in
+            ConversationLine(
+                content: .preview(
+                    number: number, size: size, row: row,
+                    caption: isBeside && row < wrapped.count ? wrapped[row] : TextLine()),
+                bar: bar)
+        }
+        let below = isBeside ? wrapped.dropFirst(size.rows) : wrapped[...]
+        rows += below.map { ConversationLine(content: .text($0), bar: bar) }
+        return rows
+    }
+}

@@ -1,0 +1,285 @@
+import Screen
+
+/// The text being written: characters and pictures, with a cursor, undo and a kill buffer.
+package struct Editor: Equatable, Sendable {
+    package enum Element: Hashable, Sendable {
+        case character(Character)
+        /// A placeholder such as `[Image #1]`: one unit for the cursor and for deleting.
+        case picture(Int)
+
+        package var isNewline: Bool { self == .character("\n") }
+
+        package var isWord: Bool {
+            if case .character(let character) = self {
+                character.isLetter || character.isNumber || character == "_"
+            } else {
+                true
+            }
+        }
+
+        package var text: String {
+            switch self {
+            case .character(let character): String(character)
+            case .picture(let number): Picture.placeholder(number)
+            }
+        }
+    }
+
+    private struct Snapshot: Equatable, Sendable {
+        var elements: [Element]
+        var cursor: Int
+    }
+
+    /// Why the text changed; several insertions or deletions in a row are undone together.
+    private enum Change: Equatable, Sendable {
+        case typing, deleting, other
+    }
+
+    private static let maximumUndo = 200
+
+    package private(set) var elements: [Element] = []
+    /// From 0 to the number of elements.
+    package private(set) var cursor = 0
+    private var killed: [Element] = []
+    private var undoStack: [Snapshot] = []
+    private var lastChange = Change.other
+    private var isKilling = false
+
+    package init(_ elements: [Element] = []) {
+        self.elements = elements
+        cursor = elements.count
+    }
+
+    package var isEmpty: Bool { elements.isEmpty }
+    package var text: String { elements.map(\.text).joined() }
+
+    /// The same text, wherever the cursor is.
+    package func hasSameText(as other: Editor) -> Bool { elements == other.elements }
+
+    /// The elements around an index: the range of its line, newline left out.
+    package func lineRange(at index: Int) -> Range<Int> {
+        let start = elements[..<index].lastIndex(where: \.isNewline).map { $0 + 1 } ?? 0
+        let end = elements[index...].firstIndex(where: \.isNewline) ?? elements.count
+        return start..<end
+    }
+
+    package var isOnFirstLine: Bool { !elements[..<cursor].contains(where: \.isNewline) }
+    package var isOnLastLine: Bool { !elements[cursor...].contains(where: \.isNewline) }
+
+    // MARK: Changing
+
+    /// Inserts text at the cursor, made safe to keep and to show.
+    package mutating func insert(_ text: String) {
+        let text = SanitizedText.clean(text)
+        guard !text.isEmpty else { return }
+        let isTyping = text.count == 1
+        remember(isTyping ? .typing : .other)
+        // A combining mark joins the character before it.
+        if cursor > 0, case .character(let before) = elements[cursor - 1], let scalar = text.unicodeScalars.first,
+            scalar.value >= 0x300
+        {
+            elements.remove(at: cursor - 1)
+            cursor -= 1
+            insertElements((String(before) + text).map { .character($0) })
+        } else {
+            insertElements(text.map { .character($0) })
+        }
+        if isTyping, text.first?.isWhitespace == true { lastChange = .other }
+    }
+
+    /// Replaces a range of elements; the cursor ends after the new ones.
+    package mutating func replace(_ range: Range<Int>, with new: [Element]) {
+        remember(.other)
+        elements.replaceSubrange(range, with: new)
+        cursor = range.lowerBound + new.count
+    }
+
+    /// Deletes a range of elements.
+    package mutating func delete(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        remember(range.count == 1 ? .deleting : .other)
+        elements.removeSubrange(range)
+        cursor = range.lowerBound
+    }
+
+    /// Deletes a range for `yank`; kills in a row are collected.
+    package mutating func kill(_ range: Range<Int>) {
+        guard !range.isEmpty else { return }
+        let piece = Array(elements[range])
+        let wasKilling = isKilling
+        let isBackward = range.upperBound == cursor
+        remember(.other)
+        killed = wasKilling ? (isBackward ? piece + killed : killed + piece) : piece
+        elements.removeSubrange(range)
+        cursor = range.lowerBound
+        isKilling = true
+    }
+
+    package mutating func yank() {
+        guard !killed.isEmpty else { return }
+        remember(.other)
+        insertElements(killed)
+    }
+
+    /// Takes the last change back; false when there is none.
+    @discardableResult
+    package mutating func undo() -> Bool {
+        isKilling = false
+        lastChange = .other
+        guard let snapshot = undoStack.popLast() else { return false }
+        elements = snapshot.elements
+        cursor = snapshot.cursor
+        return true
+    }
+
+    /// Starts afresh; what was there can be brought back by `undo`.
+    package mutating func clear() {
+        replace(0..<elements.count, with: [])
+    }
+
+    /// Puts other text in place of all; the cursor ends after it.
+    package mutating func setElements(_ new: [Element]) {
+        replace(0..<elements.count, with: new)
+    }
+
+    /// Removes a picture wherever it stands, also from what undo would bring back.
+    package mutating func forget(picture number: Int) {
+        let removed = Element.picture(number)
+        func without(_ snapshot: Snapshot) -> Snapshot {
+            let before = snapshot.elements[..<snapshot.cursor].count(where: { $0 == removed })
+            return Snapshot(elements: snapshot.elements.filter { $0 != removed }, cursor: snapshot.cursor - before)
+        }
+        let current = without(Snapshot(elements: elements, cursor: cursor))
+        elements = current.elements
+        cursor = current.cursor
+        undoStack = undoStack.map(without)
+        killed.removeAll { $0 == removed }
+    }
+
+    /// Moves the cursor.
+    package mutating func move(to index: Int) {
+        cursor = min(max(0, index), elements.count)
+        lastChange = .other
+        isKilling = false
+    }
+
+    private mutating func insertElements(_ new: [Element]) {
+        elements.insert(contentsOf: new, at: cursor)
+        cursor += new.count
+    }
+
+    private mutating func remember(_ change: Change) {
+        isKilling = false
+        defer { lastChange = change }
+        if change != .other && change == lastChange { return }
+        undoStack.append(Snapshot(elements: elements, cursor: cursor))
+        if undoStack.count > Self.maximumUndo { undoStack.removeFirst() }
+    }
+}
+
+extension Editor {
+    /// Where Alt-B leads.
+    package var previousWord: Int {
+        var index = cursor
+        while index > 0 && !elements[index - 1].isWord { index -= 1 }
+        while index > 0 && elements[index - 1].isWord { index -= 1 }
+        return index
+    }
+
+    /// Where Alt-F leads.
+    package var nextWord: Int {
+        var index = cursor
+        while index < elements.count && !elements[index].isWord { index += 1 }
+        while index < elements.count && elements[index].isWord { index += 1 }
+        return index
+    }
+
+    /// The beginning of the run of non-spaces before the cursor, as Ctrl-W takes it.
+    package var previousSpace: Int {
+        var index = cursor
+        while index > 0 && elements[index - 1].isSpace { index -= 1 }
+        while index > 0 && !elements[index - 1].isSpace { index -= 1 }
+        return index
+    }
+
+    /// The text as parts of a message, without white space at its ends; nil when nothing is left.
+    package var messageParts: [ConversationItem.Part]? {
+        var kept = elements[...]
+        while kept.first?.isSpace == true { kept.removeFirst() }
+        while kept.last?.isSpace == true { kept.removeLast() }
+        guard !kept.isEmpty else { return nil }
+        var parts: [ConversationItem.Part] = []
+        var text = ""
+        for element in kept {
+            switch element {
+            case .character(let character):
+                text.append(character)
+            case .picture(let number):
+                if !text.isEmpty { parts.append(.text(text)) }
+                text = ""
+                parts.append(.picture(number))
+            }
+        }
+        if !text.isEmpty { parts.append(.text(text)) }
+        return parts
+    }
+}
+
+extension Editor.Element {
+    fileprivate var isSpace: Bool {
+        if case .character(let character) = self { character.isWhitespace } else { false }
+    }
+}
+
+/// What was sent before, to be brought back by Up and Down.
+package struct EditorHistory: Equatable, Sendable {
+    private static let maximumEntries = 1000
+
+    package private(set) var entries: [[Editor.Element]] = []
+    /// The entry shown; nil is the draft.
+    private var position: Int?
+    private var draft: [Editor.Element] = []
+
+    package init(_ entries: [[Editor.Element]] = []) {
+        self.entries = entries
+    }
+
+    package mutating func append(_ elements: [Editor.Element]) {
+        position = nil
+        if entries.last != elements { entries.append(elements) }
+        if entries.count > Self.maximumEntries { entries.removeFirst() }
+    }
+
+    /// The entry before the one shown; nil at the oldest. The current text is kept as the draft.
+    package mutating func older(than current: [Editor.Element]) -> [Editor.Element]? {
+        let next = (position ?? entries.count) - 1
+        guard entries.indices.contains(next) else { return nil }
+        if position == nil { draft = current }
+        position = next
+        return entries[next]
+    }
+
+    /// The entry after the one shown, the draft at last; nil when the draft is shown.
+    package mutating func newer() -> [Editor.Element]? {
+        guard let shown = position else { return nil }
+        let next = shown + 1
+        guard entries.indices.contains(next) else {
+            position = nil
+            return draft
+        }
+        position = next
+        return entries[next]
+    }
+
+    /// Whether an entry is shown.
+    package var isBrowsing: Bool { position != nil }
+}
+
+extension Editor {
+    /// An empty editor with the same kill buffer: a sent message is brought back by the history, not by undo.
+    package var emptied: Editor {
+        var editor = Editor()
+        editor.killed = killed
+        return editor
+    }
+}

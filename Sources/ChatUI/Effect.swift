@@ -1,0 +1,68 @@
+import Generation
+import Screen
+
+/// What has to be done outside: returned by `reduce`, run by the event loop's owner.
+package enum Effect: Equatable, Sendable {
+    /// Read picture files; each answers by `pictureLoaded` or `pictureFailed`.
+    case loadPictures([PictureRequest])
+    /// Draw a picture into at most this many cells; answers by `previewRendered`.
+    case renderPreview(number: Int, size: Size)
+    /// Add the question to the session and answer it; answers by `generationEventArrived`.
+    case startGeneration(GenerationRequest)
+    /// Stop the running answer; its `finished` event still comes.
+    case cancelGeneration
+    /// Begin an empty session.
+    case startNewSession
+    /// Open a session by name; answers by `conversationOpened` or `sessionFailed`.
+    case openSession(name: String)
+    /// The system text or the sampling options have changed.
+    case saveSettings(systemText: String?, GenerationOptions)
+    case replay(ReplayCommand)
+    /// Stop the job as Ctrl-Z does.
+    case suspend
+    /// Send the whole screen again.
+    case redraw
+    /// Save what is running, restore the terminal, leave.
+    case quit
+}
+
+/// A picture file to read.
+package struct PictureRequest: Hashable, Sendable {
+    package let number: Int
+    /// With `~` and `file://` resolved; relative paths are the current folder's.
+    package let path: String
+
+    package init(number: Int, path: String) {
+        self.number = number
+        self.path = path
+    }
+}
+
+/// A question and how to answer it.
+package struct GenerationRequest: Equatable, Sendable {
+    /// What the user said: text and pictures in order.
+    package let question: ConversationItem
+    /// The item that the answer fills.
+    package let answerID: ConversationItem.ID
+    package let systemText: String?
+    package let options: GenerationOptions
+
+    package init(
+        question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions
+    ) {
+        self.question = question
+        self.answerID = answerID
+        self.systemText = systemText
+        self.options = options
+    }
+}
+
+/// What a key of the replay bar asks for.
+package enum ReplayCommand: Hashable, Sendable {
+    case togglePause
+    case previousTurn
+    case nextTurn
+    case faster
+    case slower
+    case leave
+}

@@ -1,0 +1,125 @@
+import Generation
+
+enum GenerationReducer {
+    /// Adds a question to the conversation and has it answered when its turn comes.
+    static func ask(_ state: inout AppState, _ parts: [ConversationItem.Part]) -> [Effect] {
+        let id = state.appendItem(.user, parts: parts, marks: [.waiting])
+        state.waiting.append(id)
+        state.scroll = nil
+        state.hasNewTextBelow = false
+        return startNext(&state)
+    }
+
+    /// Starts the next answer when the model is free and a question waits.
+    static func startNext(_ state: inout AppState) -> [Effect] {
+        guard case .ready = state.model, state.answer == nil, !state.waiting.isEmpty else { return [] }
+        let id = state.waiting.removeFirst()
+        guard let index = state.index(of: id) else { return startNext(&state) }
+        state.items[index].marks.removeAll { $0 == .waiting }
+        let answer = ConversationItem(id: state.nextItemID, speaker: .assistant, parts: [], time: state.now)
+        state.nextItemID += 1
+        state.items.insert(answer, at: index + 1)
+        state.answer = AppState.RunningAnswer(
+            itemID: answer.id, questionID: id, startedAt: state.now, progressSince: state.now, tokens: 0,
+            lastTokenSeconds: 0, isStopping: false)
+        state.noteNewText()
+        return [
+            .startGeneration(
+                GenerationRequest(
+                    question: state.items[index], answerID: answer.id, systemText: state.systemText,
+                    options: state.options))
+        ]
+    }
+
+    /// Stops the running answer; false when there is none.
+    static func stop(_ state: inout AppState) -> [Effect]? {
+        guard state.answer != nil else { return nil }
+        if state.answer?.isStopping == true { return [] }
+        state.answer?.isStopping = true
+        return [.cancelGeneration]
+    }
+
+    /// Takes the last waiting question back into the editor; false when there is none, or the editor is in use.
+    static func takeBackWaiting(_ state: inout AppState) -> Bool {
+        guard state.editor.isEmpty, let id = state.waiting.last, let index = state.index(of: id) else { return false }
+        state.waiting.removeLast()
+        let item = state.items.remove(at: index)
+        state.editor.setElements(
+            item.parts.flatMap { part -> [Editor.Element] in
+                switch part {
+                case .text(let text): text.map { .character($0) }
+                case .picture(let number): [.picture(number)]
+                }
+            })
+        return true
+    }
+
+    static func reduce(_ state: inout AppState, _ event: GenerationEvent) -> [Effect] {
+        guard let answer = state.answer, let index = state.index(of: answer.itemID) else { return [] }
+        switch event {
+        case .progress(let progress):
+            if state.answer?.progress?.stage != progress.stage { state.answer?.progressSince = state.now }
+            state.answer?.progress = progress
+        case .started(let start):
+            state.answer?.progress = nil
+            if !start.unseenMedia.isEmpty {
+                state.items[index].marks.append(.didNotSee(pictures(start.unseenMedia, askedBy: answer, in: state)))
+            }
+        case .token(let token):
+            state.answer?.progress = nil
+            state.answer?.tokens += 1
+            state.answer?.lastTokenSeconds = token.seconds
+            if state.answer?.firstTokenSeconds == nil { state.answer?.firstTokenSeconds = token.seconds }
+            append(token.text, to: index, &state)
+        case .finished(let summary):
+            append(summary.remainingText, to: index, &state)
+            let figures = AnswerFigures(summary)
+            state.items[index].figures = figures
+            state.lastFigures = figures
+            state.contextTokens = summary.contextTokens
+            switch summary.finishReason {
+            case .cancelled: state.items[index].marks.append(.stopped)
+            case .length: state.items[index].marks.append(.cutShort)
+            case .end, .stop: break
+            }
+            state.answer = nil
+            return startNext(&state)
+        case .failed(let failure):
+            state.items[index].marks.append(.failed(text(failure)))
+            state.answer = nil
+            return startNext(&state)
+        }
+        return []
+    }
+
+    private static func append(_ text: String, to index: Int, _ state: inout AppState) {
+        guard !text.isEmpty else { return }
+        if case .text(let before)? = state.items[index].parts.last {
+            // Dropped first, so that the string grows in place.
+            state.items[index].parts.removeLast()
+            state.items[index].parts.append(.text(before + text))
+        } else {
+            state.items[index].parts.append(.text(text))
+        }
+        state.noteNewText()
+    }
+
+    /// The conversation's numbers of pictures that the prompt counts from 1 in reading order, up to the question.
+    private static func pictures(
+        _ unseen: [Int], askedBy answer: AppState.RunningAnswer, in state: AppState
+    ) -> [Int] {
+        guard let question = state.index(of: answer.questionID) else { return [] }
+        let sent = state.items[...question].filter { !$0.marks.contains(.waiting) }.flatMap(\.pictureNumbers)
+        return Set(unseen.filter { sent.indices.contains($0 - 1) }.map { sent[$0 - 1] }).sorted()
+    }
+
+    private static func text(_ failure: GenerationFailure) -> String {
+        switch failure {
+        case .contextOverflow(let needed, let available):
+            "this turn needs \(FigureText.grouped(needed)) tokens; the context holds \(FigureText.grouped(available))."
+                + " /new begins afresh, Up brings the question back"
+        case .invalidOption(let message): message + ". /set shows all options"
+        case .backend(let message): message
+        }
+    }
+}

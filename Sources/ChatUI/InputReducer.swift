@@ -1,0 +1,183 @@
+import Screen
+
+/// Keys, pastes and what else comes from the terminal.
+enum InputReducer {
+    static func reduce(_ state: inout AppState, _ event: InputEvent) -> [Effect] {
+        switch event {
+        case .resized(let size):
+            state.size = size
+            return []
+        case .resumed:
+            return [.redraw]
+        case .suspendRequested:
+            return [.suspend]
+        case .terminationRequested:
+            return leave(&state)
+        case .paste(let text):
+            guard state.replay == nil else { return [] }
+            state.isAskingToLeave = false
+            state.editor.insert(text)
+            return []
+        case .key(let key):
+            return self.key(&state, key)
+        }
+    }
+
+    private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
+        if let effects = everywhere(&state, key) { return effects }
+        if state.replay != nil { return replay(&state, key) }
+        return chat(&state, key)
+    }
+
+    /// Keys that mean the same whatever is shown; nil for all others.
+    private static func everywhere(_ state: inout AppState, _ key: Key) -> [Effect]? {
+        if key == .control("c") {
+            if state.isAskingToLeave { return leave(&state) }
+            if let effects = GenerationReducer.stop(&state) { return effects }
+            if state.replay != nil { return [.replay(.leave)] }
+            state.isAskingToLeave = true
+            return []
+        }
+        state.isAskingToLeave = false
+        switch (key.code, key.modifiers) {
+        case (.character("l"), .control): return [.redraw]
+        case (.character("z"), .control): return [.suspend]
+        case (.pageUp, _): scroll(&state, pages: -1)
+        case (.pageDown, _): scroll(&state, pages: 1)
+        case (.character("<"), .alt): setScroll(&state, Viewport.beginning(state))
+        case (.character(">"), .alt): setScroll(&state, nil)
+        default: return nil
+        }
+        return []
+    }
+
+    private static func chat(_ state: inout AppState, _ key: Key) -> [Effect] {
+        switch (key.code, key.modifiers) {
+        case (.enter, []):
+            return enter(&state)
+        case (.escape, _):
+            return escape(&state)
+        case (.character("d"), .control) where state.editor.isEmpty:
+            return leave(&state)
+        case (.function(1), _):
+            HelpCommand.show(&state)
+            return []
+        case (.up, []), (.character("p"), .control):
+            return vertical(&state, Key(.up))
+        case (.down, []), (.character("n"), .control):
+            return vertical(&state, Key(.down))
+        default:
+            if key.code == .enter || key == .control("j") { state.usedHints.insert(.newLine) }
+            _ = state.editor.handle(key, columns: ScreenGeometry.editorColumns(state.size))
+            return []
+        }
+    }
+
+    /// Moves by a row; at the editor's edge, through what was sent before.
+    private static func vertical(_ state: inout AppState, _ key: Key) -> [Effect] {
+        if state.editor.handle(key, columns: ScreenGeometry.editorColumns(state.size)) { return [] }
+        let other = key.code == .up ? state.history.older(than: state.editor.elements) : state.history.newer()
+        if let other { state.editor.setElements(other) }
+        return []
+    }
+
+    private static func escape(_ state: inout AppState) -> [Effect] {
+        state.inputErrors = []
+        state.inputNote = nil
+        state.sendsWhenLoaded = false
+        // What waits is taken back before what runs is stopped: the last thing asked goes first.
+        if let effects = GenerationReducer.stop(&state) { return effects }
+        if GenerationReducer.takeBackWaiting(&state) { return [] }
+        if state.scroll != nil { setScroll(&state, nil) }
+        return []
+    }
+
+    private static func enter(_ state: inout AppState) -> [Effect] {
+        state.inputErrors = []
+        state.inputNote = nil
+        guard let invocation = CommandLine.invocation(in: state.editor) else { return send(&state) }
+        do throws(CommandProblem) {
+            guard let command = Command.named(invocation.name) else {
+                throw .unknown(
+                    name: invocation.name,
+                    nearest: CommandLine.nearest(to: invocation.name, among: Command.all.map(\.name)))
+            }
+            let typed = Array(state.editor.elements[invocation.range])
+            if !command.placesItself { removeCommand(invocation, &state) }
+            do throws(CommandProblem) {
+                let effects = try command.run(invocation, &state)
+                state.history.append(typed)
+                return effects
+            } catch {
+                if !command.placesItself { state.editor.undo() }
+                throw error
+            }
+        } catch {
+            state.inputErrors = [error.description]
+            return []
+        }
+    }
+
+    /// Takes a command out of the draft, with its line when it had one.
+    private static func removeCommand(_ invocation: CommandInvocation, _ state: inout AppState) {
+        var range = invocation.range
+        let elements = state.editor.elements
+        if range.lowerBound > 0 && elements[range.lowerBound - 1].isNewline {
+            range = (range.lowerBound - 1)..<range.upperBound
+        } else if range.upperBound < elements.count && elements[range.upperBound].isNewline {
+            range = range.lowerBound..<(range.upperBound + 1)
+        }
+        state.editor.replace(range, with: [])
+    }
+
+    /// Sends what is in the editor, as soon as its pictures have been read.
+    static func send(_ state: inout AppState) -> [Effect] {
+        guard let parts = state.editor.messageParts else { return [] }
+        guard state.attachments.isEmpty else {
+            state.sendsWhenLoaded = true
+            return []
+        }
+        state.sendsWhenLoaded = false
+        state.history.append(state.editor.elements)
+        state.editor = state.editor.emptied
+        state.usedHints.insert(.send)
+        return GenerationReducer.ask(&state, parts)
+    }
+
+    private static func leave(_ state: inout AppState) -> [Effect] {
+        guard !state.isLeaving else { return [] }
+        state.isLeaving = true
+        return [.quit]
+    }
+
+    private static func scroll(_ state: inout AppState, pages: Int) {
+        let rows = ScreenGeometry(state).conversation.size.rows
+        setScroll(&state, Viewport.scrolled(state, by: pages * max(1, rows - 2)))
+    }
+
+    private static func setScroll(_ state: inout AppState, _ anchor: AppState.ScrollAnchor?) {
+        state.scroll = anchor
+        if anchor == nil { state.hasNewTextBelow = false }
+    }
+
+    private static func replay(_ state: inout AppState, _ key: Key) -> [Effect] {
+        switch (key.code, key.modifiers) {
+        case (.character(" "), []): [.replay(.togglePause)]
+        case (.left, _): [.replay(.previousTurn)]
+        case (.right, _): [.replay(.nextTurn)]
+        case (.character("+"), []), (.character("="), []): [.replay(.faster)]
+        case (.character("-"), []), (.character("−"), []): [.replay(.slower)]
+        case (.character("q"), []), (.escape, _), (.character("d"), .control): [.replay(.leave)]
+        case (.up, _):
+            scrolled(&state, by: -1)
+        case (.down, _):
+            scrolled(&state, by: 1)
+        default: []
+        }
+    }
+
+    private static func scrolled(_ state: inout AppState, by lines: Int) -> [Effect] {
+        setScroll(&state, Viewport.scrolled(state, by: lines))
+        return []
+    }
+}

@@ -1,0 +1,20 @@
+enum ModelReducer {
+    static func reduce(_ state: inout AppState, _ action: Action) -> [Effect] {
+        switch action {
+        case .modelLoadingProgressed(let share):
+            if case .loading(let name, _, let since) = state.model {
+                state.model = .loading(name: name, share: min(max(0, share), 1), since: since)
+            }
+        case .modelLoaded(let model):
+            state.model = .ready(model)
+            return GenerationReducer.startNext(&state)
+        case .modelFailed(let message):
+            state.model = .failed(message)
+            state.appendItem(.program, "")
+            if let last = state.items.indices.last { state.items[last].marks = [.failed(message)] }
+        default:
+            break
+        }
+        return []
+    }
+}

@@ -1,0 +1,90 @@
+import Generation
+import Screen
+
+/// Brings the state up to what has happened, and returns what has to be done about it.
+///
+/// Pure: the only writer of `AppState`, without I/O or a clock of its own.
+package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
+    var effects: [Effect]
+    switch action {
+    case .inputArrived(let event): effects = InputReducer.reduce(&state, event)
+    case .ticked(let now):
+        state.now = now
+        effects = []
+    case .modelLoadingProgressed, .modelLoaded, .modelFailed: effects = ModelReducer.reduce(&state, action)
+    case .pictureLoaded(let number, let facts): effects = PictureReducer.loaded(&state, number, facts)
+    case .pictureFailed(let number, let message): effects = PictureReducer.failed(&state, number, message)
+    case .previewRendered(let number, let block):
+        state.pictures[number]?.preview = block
+        effects = []
+    case .generationEventArrived(let event): effects = GenerationReducer.reduce(&state, event)
+    case .conversationOpened(let conversation):
+        state.replaceConversation(conversation)
+        effects = []
+    case .sessionSaved(let name):
+        state.sessionName = name
+        effects = []
+    case .sessionFailed(let message):
+        state.inputErrors = [message]
+        effects = []
+    case .recentSessionsListed(let sessions):
+        state.recentSessions = sessions
+        effects = []
+    case .replayAdvanced(let status, let items):
+        state.replay = status
+        if state.items != items { state.items = items }
+        effects = []
+    }
+    effects += PictureReducer.previewRequests(&state)
+    return effects
+}
+
+extension AppState {
+    /// Adds an item at the end.
+    @discardableResult
+    mutating func appendItem(_ speaker: ConversationItem.Speaker, _ text: String) -> ConversationItem.ID {
+        appendItem(speaker, parts: [.text(text)])
+    }
+
+    @discardableResult
+    mutating func appendItem(
+        _ speaker: ConversationItem.Speaker, parts: [ConversationItem.Part], marks: [ConversationItem.Mark] = []
+    ) -> ConversationItem.ID {
+        let item = ConversationItem(id: nextItemID, speaker: speaker, parts: parts, time: now, marks: marks)
+        nextItemID += 1
+        items.append(item)
+        noteNewText()
+        return item.id
+    }
+
+    /// Text has come at the end; when it cannot be seen, the screen says so.
+    mutating func noteNewText() {
+        if scroll != nil { hasNewTextBelow = true }
+    }
+
+    /// Shows another conversation. What is being written stays.
+    mutating func replaceConversation(_ conversation: OpenedConversation) {
+        sessionName = conversation.name
+        items = conversation.items
+        nextItemID = (items.map(\.id).max() ?? 0) + 1
+        let drafted = Set(
+            editor.elements.compactMap { element in
+                if case .picture(let number) = element { number } else { nil }
+            })
+        let opened = Dictionary(conversation.pictures.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+        for number in drafted where opened[number] != nil { editor.forget(picture: number) }
+        pictures = pictures.filter { drafted.contains($0.key) }.merging(opened) { _, new in new }
+        nextPictureNumber = (pictures.keys.max() ?? 0) + 1
+        systemText = conversation.systemText
+        if let opened = conversation.options { options = opened }
+        contextTokens = conversation.contextTokens
+        lastFigures = nil
+        waiting = []
+        attachments = []
+        sendsWhenLoaded = false
+        scroll = nil
+        hasNewTextBelow = false
+        inputErrors = []
+        replay = nil
+    }
+}

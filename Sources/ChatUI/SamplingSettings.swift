@@ -1,0 +1,94 @@
+import Generation
+
+/// A sampling option as `/set` shows and changes it.
+struct SamplingSetting: Sendable {
+    /// As on the command line, without dashes.
+    let name: String
+    let summary: String
+    /// The values it takes, for people.
+    let range: String
+    let show: @Sendable (GenerationOptions) -> String
+    /// False when the text is no value of the option.
+    let change: @Sendable (inout GenerationOptions, String) -> Bool
+
+    static let all: [SamplingSetting] = [
+        number("temperature", "0 always takes the most probable token", "0 to 100", \.temperature) {
+            $0 >= 0 && $0 <= 100
+        },
+        whole("top-k", "choose among the k most probable tokens; 0 is all", "0 or more", \.topK) { $0 >= 0 },
+        number("top-p", "choose among tokens that together hold this share", "above 0, up to 1", \.topP) {
+            $0 > 0 && $0 <= 1
+        },
+        number("min-p", "leave out tokens below this share of the best one's", "0 or more, below 1", \.minP) {
+            $0 >= 0 && $0 < 1
+        },
+        number("repetition-penalty", "1 changes nothing", "above 0, up to 100", \.repetitionPenalty) {
+            $0 > 0 && $0 <= 100
+        },
+        whole("beams", "beams of the search; 1 is none", "1 to 64", \.beamCount) { $0 >= 1 && $0 <= 64 },
+        number("length-penalty", "exponent of the length in beam search", "-100 to 100", \.lengthPenalty) {
+            abs($0) <= 100
+        },
+        SamplingSetting(
+            name: "seed", summary: "the same seed gives the same answer", range: "a whole number, or `random`",
+            show: { $0.seed.map(String.init) ?? "random" },
+            change: { options, text in
+                if text == "random" {
+                    options.seed = nil
+                    return true
+                }
+                guard let seed = UInt64(text) else { return false }
+                options.seed = seed
+                return true
+            }),
+        SamplingSetting(
+            name: "max-tokens", summary: "most tokens of an answer", range: "1 or more, or `none`",
+            show: { $0.maximumTokens.map(String.init) ?? "none" },
+            change: { options, text in
+                if text == "none" {
+                    options.maximumTokens = nil
+                    return true
+                }
+                guard let count = Int(text), count >= 1 else { return false }
+                options.maximumTokens = count
+                return true
+            }),
+        SamplingSetting(
+            name: "stop", summary: "the answer ends before this text", range: "any text, or `none`",
+            show: { $0.stopStrings.isEmpty ? "none" : $0.stopStrings.joined(separator: " | ") },
+            change: { options, text in
+                options.stopStrings = text == "none" ? [] : [text]
+                return true
+            }),
+    ]
+
+    static func named(_ name: String) -> SamplingSetting? {
+        all.first { $0.name == name }
+    }
+
+    private static func number(
+        _ name: String, _ summary: String, _ range: String,
+        _ path: WritableKeyPath<GenerationOptions, Double> & Sendable, isValid: @escaping @Sendable (Double) -> Bool
+    ) -> SamplingSetting {
+        SamplingSetting(
+            name: name, summary: summary, range: range, show: { FigureText.plain($0[keyPath: path]) },
+            change: { options, text in
+                guard let value = Double(text), value.isFinite, isValid(value) else { return false }
+                options[keyPath: path] = value
+                return true
+            })
+    }
+
+    private static func whole(
+        _ name: String, _ summary: String, _ range: String,
+        _ path: WritableKeyPath<GenerationOptions, Int> & Sendable, isValid: @escaping @Sendable (Int) -> Bool
+    ) -> SamplingSetting {
+        SamplingSetting(
+            name: name, summary: summary, range: range, show: { String($0[keyPath: path]) },
+            change: { options, text in
+                guard let value = Int(text), isValid(value) else { return false }
+                options[keyPath: path] = value
+                return true
+            })
+    }
+}

@@ -1,0 +1,76 @@
+import Screen
+
+/// Where the parts of the chat screen stand.
+struct ScreenGeometry: Equatable {
+    /// Below this there is no chat, only a word about it.
+    static let minimumSize = Size(columns: 40, rows: 12)
+    /// Lines of text are no longer than this, however wide the screen: longer ones are hard to read.
+    private static let maximumTextColumns = 120
+
+    let size: Size
+    /// Little room: no figures at the right edge, smaller previews, no hint line.
+    let isCompact: Bool
+    let conversation: Rect
+    let separatorRow: Int
+    /// The editor, or the replay bar.
+    let editor: Rect
+    /// Errors and notes below the editor.
+    let messages: Rect
+    let hintRow: Int?
+    let statusRow: Int
+
+    init(_ state: AppState) {
+        size = state.size
+        isCompact = Self.isCompact(size)
+        statusRow = size.rows - 1
+        let columns = max(1, size.columns)
+        let messageLines = state.replay == nil ? InputMessages.lines(state, columns: columns - 2).count : 0
+        let messageRows = min(messageLines, max(0, size.rows / 3))
+        let hintRows = isCompact || state.replay != nil || messageRows > 0 ? 0 : 1
+        var editorRows = 1
+        if state.replay == nil {
+            let wanted = EditorLayout(state.editor, columns: Self.editorColumns(size)).rows.count
+            editorRows = min(wanted, max(1, size.rows / 3))
+        }
+        let conversationRows = max(0, size.rows - 2 - editorRows - messageRows - hintRows)
+        conversation = Rect(column: 0, row: 0, columns: columns, rows: conversationRows)
+        separatorRow = conversationRows
+        editor = Rect(column: 0, row: separatorRow + 1, columns: columns, rows: editorRows)
+        messages = Rect(column: 0, row: editor.endRow, columns: columns, rows: messageRows)
+        hintRow = hintRows == 1 ? messages.endRow : nil
+    }
+
+    static func isCompact(_ size: Size) -> Bool { size.columns < 60 || size.rows < 18 }
+
+    /// Cells for the editor's text, beside its mark.
+    static func editorColumns(_ size: Size) -> Int { max(1, size.columns - 2) }
+
+    /// Cells for a message's text, beside its bar.
+    static func textColumns(_ size: Size) -> Int { max(1, min(size.columns - 3, maximumTextColumns)) }
+
+    /// The cells that a picture's preview takes: its shape kept, a cell being twice as high as wide.
+    static func previewSize(width: Int, height: Int, on screen: Size) -> Size {
+        let maximumRows = isCompact(screen) ? 4 : screen.rows >= 40 ? 14 : 8
+        let maximumColumns = max(1, min(maximumRows * 4, textColumns(screen) / 2))
+        let width = Double(max(1, width))
+        let height = Double(max(1, height))
+        let scale = min(Double(maximumColumns) / width, 2 * Double(maximumRows) / height)
+        return Size(
+            columns: min(maximumColumns, max(1, Int((width * scale).rounded()))),
+            rows: min(maximumRows, max(1, Int((height * scale / 2).rounded()))))
+    }
+}
+
+/// The lines below the editor that tell what went wrong, or what a command found.
+enum InputMessages {
+    static func lines(_ state: AppState, columns: Int, theme: Theme = .standard) -> [TextLine] {
+        var lines: [TextLine] = []
+        for error in state.inputErrors {
+            lines += TextWrapping.wrap("⚠ " + SanitizedText.clean(error), columns: columns, style: theme.error)
+        }
+        if let note = state.inputNote {
+            lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)
+        }
+        return lines
+    }
+}
