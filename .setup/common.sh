@@ -32,4 +32,9 @@ need_space() {
 }
 
 model_name=SmolLM2-135M-Instruct.Q4_1.gguf
-model_folder=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/emuchat/models
+# A relative path in an XDG variable is to be ignored (XDG Base Directory Specification).
+case ${XDG_CACHE_HOME-} in
+/*) cache=$XDG_CACHE_HOME ;;
+*) cache=${HOME:?HOME is not set}/.cache ;;
+esac
+model_folder=$cache/emuchat/models
