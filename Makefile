@@ -22,14 +22,16 @@ test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: build ## set up, build, open the chat (ARGS='--model FILE' and other options)
+# The first build shows its progress; later ones only what fails, so that the chat opens on a clean screen.
+run: setup ## set up, build, open the chat (ARGS='--model FILE' and other options)
+	@.setup/build $(BUILD) $(if $(wildcard $(BUILD)/release/emuchat),--quiet) -c release --product emuchat
 	@exec $(BUILD)/release/emuchat $(ARGS)
 
 test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
 	@.setup/build $(TESTS) -c release --build-tests
 	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
 
-check: check-address check-thread ## parsers under the address sanitizer, the engine under the thread sanitizer
+check: check-address check-thread ## parsers and engine under the address sanitizer, the engine under the thread sanitizer
 
 build: setup ## set up and build, in release
 	@.setup/build $(BUILD) -c release
@@ -48,7 +50,7 @@ setup-test:
 check-address: setup-test
 	@.setup/build $(ADDRESS) --sanitize address --build-tests
 	@ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) --sanitize address --skip-build \
-		--disable-xctest --filter '^(ModelFilesTests|TokenizationTests|ChatTests|MediaTests)\.'
+		--disable-xctest --filter '^(ModelFiles|Tokenization|Chat|Media|Tensor|Inference)Tests\.'
 
 check-thread: setup-test
 	@.setup/build $(THREAD) -c release --sanitize thread --build-tests

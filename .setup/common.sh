@@ -1,5 +1,5 @@
 # Read by the scripts beside this file: one way to say something, one way to stop.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034
 
 say() {
     printf 'set-up: %s\n' "$*" >&2
@@ -32,5 +32,9 @@ need_space() {
 }
 
 model_name=SmolLM2-135M-Instruct.Q4_1.gguf
-# shellcheck disable=SC2034  # used by the scripts that read this file
-model_folder=${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/emuchat/models
+# A relative path in an XDG variable is to be ignored (XDG Base Directory Specification).
+case ${XDG_CACHE_HOME-} in
+/*) cache=$XDG_CACHE_HOME ;;
+*) cache=${HOME:?HOME is not set}/.cache ;;
+esac
+model_folder=$cache/emuchat/models
