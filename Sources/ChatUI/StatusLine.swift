@@ -86,7 +86,7 @@ enum StatusLine {
 
     /// Nothing in the first moments, when it would be a guess.
     private static func timeLeft(_ share: Double, elapsed: Double) -> String {
-        guard share > 0.05, share < 1, elapsed > 0.3 else { return "" }
+        guard share > 0.05, share < 1, elapsed > 0.3, elapsed < 86_400 else { return "" }
         return " " + FigureText.seconds(elapsed * (1 - share) / share)
     }
 
