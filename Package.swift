@@ -99,7 +99,7 @@ let package = Package(
         .testTarget(
             name: "MediaTests", dependencies: ["Media", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"],
+            name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"], exclude: ["Golden"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TerminalTests", dependencies: ["Terminal", "TestSupport"],

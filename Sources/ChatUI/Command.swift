@@ -23,7 +23,7 @@ struct Command: Sendable {
             run: SessionCommands.open),
         Command(
             name: "system", arguments: "TEXT",
-            summary: "tell the model how to behave; without a text, show it; `none` ends it",
+            summary: "how the model should behave; `none` ends it",
             run: SettingCommands.system),
         Command(
             name: "set", arguments: "[OPTION VALUE]", summary: "show or change how answers are sampled",

@@ -1,4 +1,5 @@
 import Generation
+import Screen
 
 enum AttachCommand {
     /// Puts placeholders in the command's place at once, and asks for the files.
@@ -60,7 +61,7 @@ enum SettingCommands {
     static func set(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
         let name = String(invocation.argument.prefix { !$0.isWhitespace })
         guard !name.isEmpty else {
-            state.appendItem(.program, table(state.options))
+            state.showFromTop(state.appendItem(.program, table(state)))
             return []
         }
         guard let setting = SamplingSetting.named(name) else {
@@ -76,13 +77,12 @@ enum SettingCommands {
     }
 
     /// Every option with its value and meaning.
-    private static func table(_ options: GenerationOptions) -> String {
+    private static func table(_ state: AppState) -> String {
         let rows = SamplingSetting.all.map { setting in
-            let value = setting.show(options)
-            return HelpCommand.padded("/set " + setting.name, to: 25) + HelpCommand.padded(value, to: 8)
-                + setting.summary
+            let name = HelpCommand.padded(setting.name, to: 20)
+            return HelpCommand.row(name + setting.show(state.options), setting.summary, at: 28, state.size)
         }
-        return rows.joined(separator: "\n")
+        return (["/set OPTION VALUE changes one of these:"] + rows).joined(separator: "\n")
     }
 }
 
@@ -94,18 +94,22 @@ enum HelpCommand {
 
     static func show(_ state: inout AppState) {
         state.usedHints.insert(.help)
-        state.appendItem(.program, text)
-        state.scroll = nil
+        state.showFromTop(state.appendItem(.program, text(state.size)))
     }
 
     /// The commands and the keys.
-    private static var text: String {
+    private static func text(_ size: Size) -> String {
         let commands = Command.all.map { command in
             let usage = "/" + command.name + (command.arguments.isEmpty ? "" : " " + command.arguments)
-            return padded(usage, to: 24) + command.summary
+            return row(usage, command.summary, at: 24, size)
         }
-        let keys = KeyHelp.all.map { padded($0.keys, to: 24) + $0.summary }
+        let keys = KeyHelp.all.map { row($0.keys, $0.summary, at: 24, size) }
         return (commands + [""] + keys).joined(separator: "\n")
+    }
+
+    /// Two columns; one below the other where there is no room for both.
+    static func row(_ left: String, _ right: String, at column: Int, _ size: Size) -> String {
+        size.columns < 60 ? left + "\n  " + right : padded(left, to: column) + right
     }
 
     static func padded(_ text: String, to columns: Int) -> String {

@@ -84,10 +84,10 @@ struct ConversationLayout {
         case .cutShort: text("… cut short by the token limit", theme.dim, bar)
         case .failed(let message): text("⚠ " + message, theme.error, bar)
         case .waiting:
-            if case .ready = state.model {
-                text("waiting for the answer before", theme.dim, bar)
-            } else {
-                text("waiting for the model", theme.dim, bar)
+            switch state.model {
+            case .ready: text("waiting for the answer before", theme.dim, bar)
+            case .loading, .absent: text("waiting for the model", theme.dim, bar)
+            case .failed: text("not sent; Esc brings it back", theme.dim, bar)
             }
         }
     }

@@ -62,9 +62,8 @@ enum GenerationReducer {
             state.answer?.progress = progress
         case .started(let start):
             state.answer?.progress = nil
-            if !start.unseenMedia.isEmpty {
-                state.items[index].marks.append(.didNotSee(pictures(start.unseenMedia, askedBy: answer, in: state)))
-            }
+            let unseen = pictures(start.unseenMedia, askedBy: answer, in: state)
+            if !unseen.isEmpty { state.items[index].marks.append(.didNotSee(unseen)) }
         case .token(let token):
             state.answer?.progress = nil
             state.answer?.tokens += 1

@@ -133,6 +133,10 @@ enum InputReducer {
     /// Sends what is in the editor, as soon as its pictures have been read.
     static func send(_ state: inout AppState) -> [Effect] {
         guard let parts = state.editor.messageParts else { return [] }
+        if case .failed(let message) = state.model {
+            state.inputErrors = [message]
+            return []
+        }
         guard state.attachments.isEmpty else {
             state.sendsWhenLoaded = true
             return []

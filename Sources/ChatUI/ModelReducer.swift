@@ -10,8 +10,10 @@ enum ModelReducer {
             return GenerationReducer.startNext(&state)
         case .modelFailed(let message):
             state.model = .failed(message)
-            state.appendItem(.program, "")
-            if let last = state.items.indices.last { state.items[last].marks = [.failed(message)] }
+            // The start screen tells it by itself.
+            if !state.items.isEmpty {
+                state.appendItem(.program, parts: [], marks: [.failed(message)])
+            }
         default:
             break
         }

@@ -57,6 +57,12 @@ extension AppState {
         return item.id
     }
 
+    /// Scrolls to an item's beginning, when not all of it fits.
+    mutating func showFromTop(_ id: ConversationItem.ID) {
+        scroll = Viewport.anchor(atTopOf: id, self)
+        hasNewTextBelow = false
+    }
+
     /// Text has come at the end; when it cannot be seen, the screen says so.
     mutating func noteNewText() {
         if scroll != nil { hasNewTextBelow = true }

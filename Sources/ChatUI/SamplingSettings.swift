@@ -15,11 +15,11 @@ struct SamplingSetting: Sendable {
         number("temperature", "0 always takes the most probable token", "0 to 100", \.temperature) {
             $0 >= 0 && $0 <= 100
         },
-        whole("top-k", "choose among the k most probable tokens; 0 is all", "0 or more", \.topK) { $0 >= 0 },
-        number("top-p", "choose among tokens that together hold this share", "above 0, up to 1", \.topP) {
+        whole("top-k", "the k most probable tokens; 0 is all", "0 or more", \.topK) { $0 >= 0 },
+        number("top-p", "the best tokens that together hold this share", "above 0, up to 1", \.topP) {
             $0 > 0 && $0 <= 1
         },
-        number("min-p", "leave out tokens below this share of the best one's", "0 or more, below 1", \.minP) {
+        number("min-p", "no tokens below this share of the best one's", "0 or more, below 1", \.minP) {
             $0 >= 0 && $0 < 1
         },
         number("repetition-penalty", "1 changes nothing", "above 0, up to 100", \.repetitionPenalty) {

@@ -50,7 +50,7 @@ struct ScreenGeometry: Equatable {
 
     /// The cells that a picture's preview takes: its shape kept, a cell being twice as high as wide.
     static func previewSize(width: Int, height: Int, on screen: Size) -> Size {
-        let maximumRows = isCompact(screen) ? 4 : screen.rows >= 40 ? 14 : 8
+        let maximumRows = isCompact(screen) ? 4 : screen.rows >= 40 ? 12 : 6
         let maximumColumns = max(1, min(maximumRows * 4, textColumns(screen) / 2))
         let width = Double(max(1, width))
         let height = Double(max(1, height))

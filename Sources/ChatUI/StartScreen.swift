@@ -41,11 +41,11 @@ enum StartScreen {
         case .absent: return []
         case .ready(let model):
             let size = FigureText.parameters(model.parameterCount)
-            let sight = model.seesImages ? "text and pictures" : "text only: it cannot see pictures"
+            let sight = model.seesImages ? "text and pictures" : "text only, it cannot see pictures"
             let context = FigureText.grouped(model.contextLength)
             // Many names end in their size.
             let name = model.name.contains(size) ? model.name : "\(model.name), \(size)"
-            text = Span("\(name) · \(model.weightType) · context \(context) tokens · \(sight)", theme.dim)
+            text = Span("\(name) · \(model.weightType) · context \(context) · \(sight)", theme.dim)
         }
         return TextWrapping.wrap(SanitizedText.clean(text.text), columns: columns, style: text.style)
     }
@@ -54,8 +54,9 @@ enum StartScreen {
         guard !state.recentSessions.isEmpty else { return [] }
         let rows = state.recentSessions.prefix(3).enumerated().map { index, session in
             let when = FigureText.moment(session.time, now: state.now, offset: state.setting.secondsFromGMT)
-            var figures = [when, session.turns == 1 ? "1 turn" : "\(session.turns) turns"]
-            if session.pictures > 0 {
+            var figures = [when]
+            if columns >= 50 { figures.append(session.turns == 1 ? "1 turn" : "\(session.turns) turns") }
+            if columns >= 50 && session.pictures > 0 {
                 figures.append(session.pictures == 1 ? "1 picture" : "\(session.pictures) pictures")
             }
             let tail = "  " + figures.joined(separator: " · ")

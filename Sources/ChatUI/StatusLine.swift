@@ -6,7 +6,7 @@ enum StatusLine {
     static func draw(_ state: AppState, _ theme: Theme, _ geometry: ScreenGeometry, _ frame: inout Frame) {
         let row = geometry.statusRow
         let isNarrow = geometry.size.columns < 60
-        let key = self.key(state, theme)
+        let key = self.key(state, theme, isNarrow: isNarrow)
         let keyColumns = key.map { TextWidth.columns(of: $0.text) + 2 } ?? 0
         let end = geometry.size.columns - 1
         var column = 1
@@ -86,7 +86,7 @@ enum StatusLine {
 
     /// Nothing in the first moments, when it would be a guess.
     private static func timeLeft(_ share: Double, elapsed: Double) -> String {
-        guard share > 0.05, share < 1, elapsed > 0.3 else { return "" }
+        guard share > 0.05, share < 1, elapsed > 0.3, elapsed < 86_400 else { return "" }
         return " " + FigureText.seconds(elapsed * (1 - share) / share)
     }
 
@@ -96,11 +96,13 @@ enum StatusLine {
         return [first.map { "first " + FigureText.seconds($0) }, rate.map(FigureText.rate)].compactMap { $0 }
     }
 
-    private static func key(_ state: AppState, _ theme: Theme) -> Span? {
+    private static func key(_ state: AppState, _ theme: Theme, isNarrow: Bool) -> Span? {
         if state.isLeaving { return Span("saving", theme.accent) }
-        if state.isAskingToLeave { return Span("Ctrl-C again leaves · any other key stays", theme.warning) }
+        if state.isAskingToLeave {
+            return Span("Ctrl-C again leaves" + (isNarrow ? "" : " · any other key stays"), theme.warning)
+        }
         if state.answer != nil { return Span("Esc stops", theme.text) }
-        if state.replay != nil { return Span("q leaves", theme.dim) }
+        if state.replay != nil { return isNarrow ? Span("q leaves", theme.dim) : nil }
         if !state.waiting.isEmpty && state.editor.isEmpty { return Span("Esc takes it back", theme.text) }
         if state.editor.isEmpty { return Span("Ctrl-D leaves", theme.dim) }
         return nil

@@ -39,10 +39,21 @@ struct Viewport {
 
     /// The anchor at the beginning of the conversation; nil when all of it fits.
     static func beginning(_ state: AppState, theme: Theme = .standard) -> AppState.ScrollAnchor? {
+        state.items.first.flatMap { anchor(atTopOf: $0.id, state, theme: theme) }
+    }
+
+    /// The anchor at an item's first line; nil when everything from there on fits.
+    static func anchor(
+        atTopOf id: ConversationItem.ID, _ state: AppState, theme: Theme = .standard
+    ) -> AppState.ScrollAnchor? {
         let rows = ScreenGeometry(state).conversation.size.rows
         var walker = Walker(state, theme: theme)
-        guard !state.items.isEmpty, walker.start < walker.moved(walker.end, by: -rows) else { return nil }
-        return walker.anchor(walker.start)
+        // The first line of all items but the first is the blank one before them.
+        let line = state.items.first?.id == id ? 0 : 1
+        guard let place = walker.place(AppState.ScrollAnchor(itemID: id, line: line)),
+            place < walker.moved(walker.end, by: -rows)
+        else { return nil }
+        return walker.anchor(place)
     }
 
     private mutating func fill(from place: Place, rows: Int, _ walker: inout Walker) {

@@ -75,9 +75,8 @@ private struct LineBreaker {
         line.append(Item(grapheme: grapheme, style: style))
         width += grapheme.columns
         // Spaces may hang over the edge: they fall away when the line is broken after them.
-        while width > columns && !grapheme.isSpace {
-            endLine(at: breakPoint ?? max(1, line.count - 1), isWrap: true)
-            if line.count <= 1 { break }
+        while width > columns && line.count > 1 && !grapheme.isSpace {
+            endLine(at: breakPoint ?? line.count - 1, isWrap: true)
         }
     }
 

@@ -10,6 +10,8 @@ package final class Terminal {
     private let signals: Int32
     private var writer: FrameWriter
     private var decoder = InputDecoder()
+    /// When bytes last came, on the monotonic clock.
+    private var lastInput = 0.0
     private var isInputOpen = true
     private var knownSize: Size
 
@@ -78,8 +80,10 @@ package final class Terminal {
     /// - Parameter timeout: seconds; nil waits for ever, 0 looks once.
     package func waitForEvents(timeout: Double? = nil) -> [InputEvent] {
         var interval = timeout
-        if let quiet = decoder.quietInterval { interval = min(interval ?? quiet, quiet) }
-        let isQuietWait = decoder.quietInterval != nil && interval == decoder.quietInterval
+        if let quiet = decoder.quietInterval {
+            let due = max(0, lastInput + quiet - Self.monotonicSeconds())
+            interval = min(interval ?? due, due)
+        }
 
         var descriptors = [
             pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
@@ -87,11 +91,14 @@ package final class Terminal {
         ]
         let milliseconds = interval.map { Int32(min(max(0, ($0 * 1000).rounded(.up)), 86_400_000)) } ?? -1
         let ready = poll(&descriptors, nfds_t(descriptors.count), milliseconds)
-        if ready == 0 { return isQuietWait ? decoder.quiet() : [] }
-        guard ready > 0 else { return [] }
+        guard ready >= 0 else { return [] }
 
         var events: [InputEvent] = []
-        if descriptors[1].revents != 0 { events += readInput() }
+        if descriptors[1].revents != 0 {
+            events += readInput()
+        } else if let quiet = decoder.quietInterval, Self.monotonicSeconds() >= lastInput + quiet {
+            events += decoder.quiet()
+        }
         if descriptors[0].revents != 0 { events += readSignals() }
         return events
     }
@@ -99,7 +106,10 @@ package final class Terminal {
     private func readInput() -> [InputEvent] {
         var bytes = [UInt8](repeating: 0, count: 65536)
         let count = read(STDIN_FILENO, &bytes, bytes.count)
-        if count > 0 { return decoder.decode(bytes[..<count]) }
+        if count > 0 {
+            lastInput = Self.monotonicSeconds()
+            return decoder.decode(bytes[..<count])
+        }
         if count < 0 && (errno == EINTR || errno == EAGAIN) { return [] }
         // The terminal is gone.
         isInputOpen = false
@@ -132,6 +142,12 @@ package final class Terminal {
         emu_curses_resize(Int32(size.rows), Int32(size.columns))
         writer.invalidate()
         return .resized(size)
+    }
+
+    private static func monotonicSeconds() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private static func windowSize() -> Size? {

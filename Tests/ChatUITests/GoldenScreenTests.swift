@@ -1,0 +1,155 @@
+import ChatUI
+import Foundation
+import Generation
+import Screen
+import TestSupport
+import Testing
+
+/// Whole screens against files in `Golden`. `EMUCHAT_RECORD_GOLDEN=1 swift test --filter GoldenScreenTests` writes the
+/// files anew; look at the difference before it is committed.
+@Suite struct GoldenScreenTests {
+    private static let sizes = [Size(columns: 80, rows: 24), Size(columns: 40, rows: 12), Size(columns: 200, rows: 50)]
+
+    @Test(arguments: Screens.all.map(\.name), sizes)
+    func screen(name: String, size: Size) throws {
+        let screen = try #require(Screens.all.first { $0.name == name })
+        let chat = screen.make(size)
+        let frame = chat.frame
+        #expect(frame.size == size)
+        let cursor = frame.cursor.map { "cursor \($0.column),\($0.row)\n" } ?? "no cursor\n"
+        let shown = frame.plainText + "---\n" + cursor + frame.styleRuns
+        let file = TestSupport.projectRoot
+            .appendingPathComponent("Tests/ChatUITests/Golden/\(name)-\(size.columns)x\(size.rows).txt")
+        if ProcessInfo.processInfo.environment["EMUCHAT_RECORD_GOLDEN"] == "1" {
+            try FileManager.default.createDirectory(
+                at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try Data(shown.utf8).write(to: file)
+        }
+        let golden = try String(contentsOf: file, encoding: .utf8)
+        #expect(shown == golden, "the screen differs from \(file.lastPathComponent):\n\(frame.plainText)")
+    }
+}
+
+/// How each screen comes about.
+enum Screens {
+    struct Screen: Sendable {
+        let name: String
+        let make: @Sendable (Size) -> ScriptedChat
+    }
+
+    static let all: [Screen] = [
+        Screen(name: "start") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.act(
+                .recentSessionsListed([
+                    RecentSession(
+                        name: "a", title: "dogs of the park", time: ScriptedChat.noon - 60, turns: 12, pictures: 2),
+                    RecentSession(
+                        name: "b", title: "receipts march", time: ScriptedChat.noon - 86_400, turns: 1, pictures: 1),
+                    RecentSession(
+                        name: "c", title: "emu の論文, table 2", time: ScriptedChat.noon - 1e7, turns: 3, pictures: 0),
+                ]))
+            return chat
+        },
+        Screen(name: "loading") { size in
+            var chat = ScriptedChat(
+                columns: size.columns, rows: size.rows,
+                model: .loading(name: "SmolLM2 135M", share: 0, since: ScriptedChat.noon))
+            chat.act(.ticked(ScriptedChat.noon + 3.4))
+            chat.act(.modelLoadingProgressed(share: 0.63))
+            chat.type("What is a poodle?\nand a")
+            return chat
+        },
+        Screen(name: "pictures") { size in
+            var chat = conversation(size)
+            chat.type("ではまた 👨‍👩‍👧 ")
+            return chat
+        },
+        Screen(name: "streaming") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("Tell me of 日本の犬 and 🐩s\n")
+            chat.start()
+            chat.answer("Poodles are clever dogs.\n • 犬は賢い動物です。プードルは特に賢い犬種として知られています。\n • a greyer muzzle")
+            return chat
+        },
+        Screen(name: "stopped") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("Count to a thousand\n")
+            chat.start()
+            chat.answer("One, two, three, four,")
+            chat.press(.escape)
+            chat.finish(.cancelled)
+            return chat
+        },
+        Screen(name: "error") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("Hello\n")
+            chat.act(.generationEventArrived(.failed(.contextOverflow(needed: 2310, available: 2048))))
+            chat.type("What is in /image ~/Pictrues/dog.jpg\n")
+            chat.act(.pictureFailed(number: 1, "no such file. Did you mean ~/Pictures/dog.jpg?"))
+            return chat
+        },
+        Screen(name: "help") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("/help\n")
+            return chat
+        },
+        Screen(name: "leaving") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("unsent")
+            chat.press(.control("c"))
+            return chat
+        },
+        Screen(name: "scrolled") { size in
+            var chat = conversation(size)
+            chat.type("And now tell me a long story\n")
+            chat.start()
+            chat.answer((1...40).map { "Line \($0) of the story.\n" }.joined())
+            chat.press(Key(.pageUp))
+            chat.answer("More of it.")
+            return chat
+        },
+        Screen(name: "replay") { size in
+            var chat = conversation(size)
+            let status = ReplayStatus(position: 42, duration: 130, speed: 1, isPaused: false)
+            chat.act(.replayAdvanced(status, items: Array(chat.state.items.prefix(2))))
+            return chat
+        },
+        Screen(name: "narrow-words") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.act(.inputArrived(.paste("first line\nsecond " + String(repeating: "long ", count: 60) + "\n終わり")))
+            return chat
+        },
+    ]
+
+    /// Two pictures in one question, one with its preview, and an answer that saw neither.
+    private static func conversation(_ size: Size) -> ScriptedChat {
+        var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+        chat.type("What breed is the dog in /image dog2.jpg '/home/ada/IMG 2031.HEIC'\n")
+        chat.press(.control("h"), .control("b"))
+        chat.type("and is it older than the one in ")
+        chat.press(.control("e"))
+        chat.type("?")
+        chat.load(1, "dog2.jpg")
+        chat.load(2, "IMG 2031.HEIC", width: 4032, height: 3024)
+        chat.press(.enter)
+        let size = chat.effects.compactMap { effect in
+            if case .renderPreview(1, let size) = effect { size } else { nil }
+        }.first
+        if let size, let block = preview(size) { chat.act(.previewRendered(number: 1, block)) }
+        chat.start(unseen: [1, 2])
+        chat.answer("Both look like poodles. The first has a greyer muzzle and a thinner coat.")
+        chat.finish()
+        return chat
+    }
+
+    private static func preview(_ size: Size) -> CellBlock? {
+        let glyphs = ["▁", "▃", "▅", "▇", "█"]
+        let cells = (0..<size.columns * size.rows).map { index in
+            Cell(
+                text: glyphs[(index % size.columns + index / size.columns) % glyphs.count],
+                style: Style(foreground: .palette(UInt8(16 + index / size.columns)), background: .palette(236)))
+        }
+        return CellBlock(size: size, cells: cells)
+    }
+}
