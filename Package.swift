@@ -80,7 +80,7 @@ let package = Package(
             name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TensorTests", dependencies: ["Tensor", "TestSupport"],
+            name: "TensorTests", dependencies: ["Tensor", "CKernels", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"],

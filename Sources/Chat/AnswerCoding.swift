@@ -36,7 +36,7 @@ extension Answer {
         let largest = SessionLimits.largestNumber
         var fields = try FieldReader(json, path: path)
         var modelFields = try fields.object("model")
-        let digest: String? = modelFields.rest["sha256"] ?? .null == .null ? nil : try modelFields.digest("sha256")
+        let digest = try modelFields.optionalDigest("sha256")
         let model = Model(
             name: try modelFields.string("name"), path: try modelFields.optionalString("path") ?? "", sha256: digest)
         var optionFields = try fields.object("options")

@@ -123,6 +123,14 @@ struct FieldReader {
         return time
     }
 
+    mutating func optionalDigest(_ key: String) throws(SessionFormatError) -> String? {
+        if rest[key] ?? .null == .null {
+            _ = take(key)
+            return nil
+        }
+        return try digest(key)
+    }
+
     mutating func digest(_ key: String) throws(SessionFormatError) -> String {
         let value = take(key)
         guard case .string(let text) = value, Self.isDigest(text) else {

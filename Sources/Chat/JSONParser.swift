@@ -5,6 +5,12 @@ package struct JSONSyntaxError: Error, Sendable, Equatable {
     package let column: Int
     /// What was expected there.
     package let expected: String
+
+    package init(line: Int, column: Int, expected: String) {
+        self.line = line
+        self.column = column
+        self.expected = expected
+    }
 }
 
 /// Reads strict JSON (RFC 8259): valid UTF-8, no duplicate keys, no lone surrogates, nothing after the value.

@@ -107,7 +107,7 @@ enum Journal {
             let reason = try fields.choice("finish_reason", [FinishReason.end, .length, .stop, .cancelled])
             let text = try fields.string("text")
             let milliseconds = try fields.integer("milliseconds", in: 0...largest)
-            let digest = fields.rest["model_sha256"] ?? .null == .null ? nil : try fields.digest("model_sha256")
+            let digest = try fields.optionalDigest("model_sha256")
             content.recording.finish(reason, remainingText: text, milliseconds: milliseconds, modelDigest: digest)
             content.isFinished = true
         }

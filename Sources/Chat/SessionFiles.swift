@@ -1,12 +1,14 @@
 import Foundation
 
 /// The calls of the operating system by which files change, so that tests can let them fail.
-struct FileCalls: Sendable {
-    var write: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { Glibc.write($0, $1.baseAddress, $1.count) }
-    var synchronise: @Sendable (Int32) -> Int32 = { fsync($0) }
-    var rename: @Sendable (String, String) -> Int32 = { Glibc.rename($0, $1) }
+package struct FileCalls: Sendable {
+    package var write: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { Glibc.write($0, $1.baseAddress, $1.count) }
+    package var synchronise: @Sendable (Int32) -> Int32 = { fsync($0) }
+    package var rename: @Sendable (String, String) -> Int32 = { Glibc.rename($0, $1) }
 
-    static let system = FileCalls()
+    package init() {}
+
+    package static let system = FileCalls()
 }
 
 /// Reading and writing the files of sessions.
@@ -64,14 +66,14 @@ enum SessionFiles {
             unlink(temporary)
             throw failure(path, status)
         }
-        synchroniseFolder(folder)
+        synchroniseFolder(folder, calls: calls)
     }
 
     /// Makes a rename or removal last; a folder that cannot be synced is no reason to fail.
-    static func synchroniseFolder(_ folder: String) {
+    static func synchroniseFolder(_ folder: String, calls: FileCalls) {
         let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else { return }
-        fsync(descriptor)
+        _ = calls.synchronise(descriptor)
         close(descriptor)
     }
 

@@ -14,7 +14,8 @@ package struct SessionStore: Sendable {
         self.init(folder: folder, calls: .system)
     }
 
-    init(folder: String, calls: FileCalls) {
+    /// - Parameter calls: the operating system's; others let tests fail at a chosen step.
+    package init(folder: String, calls: FileCalls) {
         self.folder = folder
         self.calls = calls
     }

@@ -72,7 +72,7 @@ package final class SessionWriter: Sendable {
                 }
             }
             unlink(store.journalPath(name))
-            SessionFiles.synchroniseFolder(store.folder)
+            SessionFiles.synchroniseFolder(store.folder, calls: store.calls)
         }
         self.recovery = recovery
         state = Mutex(State(session: session))
@@ -180,7 +180,7 @@ package final class SessionWriter: Sendable {
         try store.write(state.session, name: name)
         guard state.hasFinishedJournal, state.recording == nil else { return }
         unlink(store.journalPath(name))
-        SessionFiles.synchroniseFolder(store.folder)
+        SessionFiles.synchroniseFolder(store.folder, calls: store.calls)
         state.hasFinishedJournal = false
     }
 

@@ -1,1 +1,139 @@
+import CKernels
+import Glibc
+import Tensor
 import Testing
+
+/// Kernels against definitions written out in double precision.
+@Suite(.serialized) struct KernelTests {
+    private static let types: [GGMLType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K]
+
+    /// Deterministic bytes whose fp16 scales are small and finite.
+    private func weights(_ type: GGMLType, rows: Int, columns: Int) throws -> [UInt8] {
+        let size = try #require(type.rowBytes(columns: columns)) * rows
+        var state: UInt32 = 12345
+        var bytes = (0..<size).map { _ -> UInt8 in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return UInt8(truncatingIfNeeded: state >> 24)
+        }
+        // High exponent bits off: no infinities, in any place where a scale may lie.
+        for index in bytes.indices { bytes[index] &= type == .f32 || type == .bf16 ? 0xBF : 0xFF }
+        if type != .f32 && type != .bf16 {
+            let stride = type.blockBytes
+            for block in 0..<(size / stride) {
+                let scaleOffsets: [Int] =
+                    switch type {
+                    case .f16: [0]
+                    case .q4_1, .q5_1, .q4_K, .q5_K: [0, 2]
+                    case .q6_K: [208]
+                    default: [0]
+                    }
+                for offset in scaleOffsets { bytes[block * stride + offset + 1] &= 0x3B }
+            }
+        }
+        return bytes
+    }
+
+    @Test(arguments: types) func productsAgreeWithTheirDefinition(_ type: GGMLType) throws {
+        let (rows, columns, count) = (37, 512, 5)
+        let bytes = try weights(type, rows: rows, columns: columns)
+        let x = (0..<count * columns).map { Float(($0 * 31) % 17) / 17 - 0.4 }
+        let before = Kernels.variantName
+        defer { _ = Kernels.select(variant: before) }
+        var first: [UInt32]?
+        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+            let out = try product(type, bytes, rows, columns, x, count)
+            let widened = try bytes.withUnsafeBytes { raw in
+                try #require(Kernels.widen(type: type, bytes: raw, count: rows * columns))
+            }
+            for row in 0..<count {
+                for feature in 0..<rows {
+                    var expected = 0.0
+                    var scale = 0.0
+                    for k in 0..<columns {
+                        let term = Double(widened[feature * columns + k]) * Double(x[row * columns + k])
+                        expected += term
+                        scale += abs(term)
+                    }
+                    let found = Double(out[row * rows + feature])
+                    #expect(abs(found - expected) <= 1e-6 * scale + 1e-30, "\(variant) \(type) [\(row), \(feature)]")
+                }
+            }
+            let bits = out.map(\.bitPattern)
+            #expect(first == nil || first == bits, "\(variant) has other bits")
+            first = first ?? bits
+        }
+    }
+
+    private func product(
+        _ type: GGMLType, _ bytes: [UInt8], _ rows: Int, _ columns: Int, _ x: [Float], _ count: Int
+    ) throws -> [Float] {
+        final class Owner: Sendable {}
+        let pool = ThreadPool(threadCount: 2)
+        var out = [Float](repeating: .nan, count: rows * count)
+        try bytes.withUnsafeBytes { raw in
+            let matrix = try #require(
+                WeightMatrix(rows: rows, columns: columns, type: type, bytes: raw, owner: Owner()))
+            out.withUnsafeMutableBufferPointer { buffer in
+                if let base = buffer.baseAddress { matrix.multiply(x, count: count, into: base, pool: pool) }
+            }
+        }
+        return out
+    }
+
+    @Test func wrongSizesGiveNoMatrix() {
+        final class Owner: Sendable {}
+        let bytes = [UInt8](repeating: 0, count: 100)
+        bytes.withUnsafeBytes { raw in
+            #expect(WeightMatrix(rows: 2, columns: 32, type: .q4_1, bytes: raw, owner: Owner()) == nil)
+            #expect(WeightMatrix(rows: 5, columns: 33, type: .q4_1, bytes: raw, owner: Owner()) == nil)
+            #expect(WeightMatrix(rows: Int.max, columns: 32, type: .q4_1, bytes: raw, owner: Owner()) == nil)
+            #expect(WeightMatrix(rows: 5, columns: 32, type: .q4_1, bytes: raw, owner: Owner()) != nil)
+            #expect(WeightMatrix(rows: 1, columns: 100, type: .i8, bytes: raw, owner: Owner()) == nil)
+        }
+    }
+
+    @Test(arguments: [1, 2, 3, 8]) func everyItemRunsOnce(_ threads: Int) {
+        let pool = emu_pool_create(Int32(threads))
+        defer { emu_pool_destroy(pool) }
+        var counts = [Int32](repeating: 0, count: 1000)
+        counts.withUnsafeMutableBufferPointer { buffer in
+            for _ in 0..<200 {
+                emu_pool_run(
+                    pool, 1000,
+                    { context, index, _ in
+                        context?.assumingMemoryBound(to: Int32.self)[Int(index)] += 1
+                    }, buffer.baseAddress)
+            }
+        }
+        #expect(counts.allSatisfy { $0 == 200 })
+    }
+
+    @Test func siluAndSoftmaxStayFiniteAtTheEdges() {
+        let pool = ThreadPool(threadCount: 1)
+        var gate: [Float] = [-1e30, -100, -1, 0, 1, 100, 1e30, 20, -20]
+        let input = gate
+        let up = [Float](repeating: 1, count: gate.count)
+        Kernels.siluMultiply(&gate, up, rows: 1, columns: gate.count, pool: pool)
+        for (found, x) in zip(gate, input) {
+            let expected = Double(x) / (1 + exp(-Double(x)))
+            #expect(abs(Double(found) - expected) <= 1e-6 * max(1, abs(expected)), "silu(\(x)) = \(found)")
+        }
+    }
+
+    @Test func rotationKeepsLengthsAndPairsAsItsLayoutSays() {
+        let pool = ThreadPool(threadCount: 1)
+        for layout in [RotaryAngles.Layout.interleaved, .halfSplit] {
+            var x: [Float] = [1, 2, 3, 4, 5, 6]
+            let angles = RotaryAngles(positions: [3], inverseFrequencies: [0.5, 0.25], layout: layout)
+            Kernels.rotate(&x, rows: 1, heads: 1, headSize: 6, angles: angles, pool: pool)
+            let pairs = layout == .interleaved ? [(0, 1), (2, 3)] : [(0, 2), (1, 3)]
+            for ((a, b), angle) in zip(pairs, [1.5, 0.75]) {
+                let (u, v) = (Double(a + 1), Double(b + 1))
+                #expect(abs(Double(x[a]) - (u * cos(angle) - v * sin(angle))) < 1e-6)
+                #expect(abs(Double(x[b]) - (u * sin(angle) + v * cos(angle))) < 1e-6)
+            }
+            #expect(Array(x[4...]) == [5, 6], "features beyond the rotated ones stay")
+        }
+    }
+
+}
