@@ -76,6 +76,8 @@ struct AskCommand: AsyncParsableCommand {
             case .started(let start):
                 progress.clear()
                 if !start.unseenMedia.isEmpty { StandardError.write(unseenNote(start.unseenMedia, engine.model)) }
+            case .provisional:
+                break
             case .token(let token):
                 if !json { StandardOutput.write(token.text) }
             case .finished(let summary):

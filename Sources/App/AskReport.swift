@@ -19,7 +19,7 @@ struct AskReport {
         case .started(let start): self.start = start
         case .token(let token): tokens.append(token)
         case .finished(let summary): self.summary = summary
-        case .progress, .failed: break
+        case .progress, .provisional, .failed: break
         }
     }
 

@@ -110,6 +110,8 @@ package struct SamplingArguments: ParsableArguments {
 
     var options: GenerationOptions {
         var options = GenerationOptions()
+        // Beams take no chances, so they need no --temperature 0 beside them.
+        if let beams, beams > 1 { options.temperature = 0 }
         if let temperature { options.temperature = temperature }
         if let topK { options.topK = topK }
         if let topP { options.topP = topP }

@@ -41,6 +41,8 @@ package struct AppState: Equatable, Sendable {
         package var tokens: Int
         package var lastTokenSeconds: Double
         package var isStopping: Bool
+        /// The item's text is a leading beam's, which the answer will replace.
+        package var isProvisional = false
 
         /// Tokens per second so far; nil below two tokens.
         package var tokensPerSecond: Double? {

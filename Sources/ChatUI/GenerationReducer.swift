@@ -64,8 +64,17 @@ enum GenerationReducer {
             state.answer?.progress = nil
             let unseen = pictures(start.unseenMedia, askedBy: answer, in: state)
             if !unseen.isEmpty { state.items[index].marks.append(.didNotSee(unseen)) }
+        case .provisional(let text):
+            state.answer?.progress = nil
+            state.answer?.isProvisional = true
+            state.items[index].parts = [.text(text)]
+            state.noteNewText()
         case .token(let token):
             state.answer?.progress = nil
+            if state.answer?.isProvisional == true {
+                state.answer?.isProvisional = false
+                state.items[index].parts = []
+            }
             state.answer?.tokens += 1
             state.answer?.lastTokenSeconds = token.seconds
             if state.answer?.firstTokenSeconds == nil { state.answer?.firstTokenSeconds = token.seconds }

@@ -1,8 +1,11 @@
-/// What a running generation tells, in this order: `progress`*, `started`, `token`*, then `finished` or `failed`.
+/// What a running generation tells, in this order: `progress`*, `started`, `provisional`*, `token`*, then `finished` or
+/// `failed`.
 package enum GenerationEvent: Sendable, Equatable {
     case progress(GenerationProgress)
     /// The prompt has been processed; the first token follows.
     case started(GenerationStart)
+    /// The whole text of the leading beam: each replaces the one before, and the tokens that follow replace the last.
+    case provisional(String)
     case token(GeneratedToken)
     /// The last event of a generation that ended, also of one that was cancelled.
     case finished(GenerationSummary)

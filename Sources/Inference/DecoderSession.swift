@@ -9,10 +9,10 @@ package final class DecoderSession {
     package let contextLength: Int
     private let decoder: any Decoder
     private let pool: ThreadPool
-    private let cache: KeyValueCache
+    private var cache: KeyValueCache
     private let sequence: CacheSequence
     private let workspace: DecoderWorkspace
-    private let logitsBuffer: FloatBuffer
+    private var logitsBuffer: FloatBuffer
     /// The tokens whose keys and values are in the cache.
     package private(set) var tokens: [Int32] = []
 
@@ -34,7 +34,7 @@ package final class DecoderSession {
 
     /// The logits after the last token, [vocabularySize].
     package var logits: UnsafeBufferPointer<Float> {
-        UnsafeBufferPointer(start: logitsBuffer.pointer, count: logitsBuffer.count)
+        UnsafeBufferPointer(start: logitsBuffer.pointer, count: decoder.configuration.vocabularySize)
     }
 
     /// Keeps the common beginning of what is cached and `prompt`, except for the prompt's last token, whose logits are
@@ -80,5 +80,72 @@ package final class DecoderSession {
             }
         }
         return true
+    }
+
+    // MARK: Beams
+
+    /// Several continuations of the tokens that are in the cache now, which they share.
+    package struct Beams {
+        /// Position of the next token.
+        fileprivate var position: Int
+        /// The first slot that is not the prompt's.
+        fileprivate let firstOwnSlot: Int
+        fileprivate var sequences: [CacheSequence]
+    }
+
+    /// Makes room for `count` beams of up to `maximumTokens` tokens and returns the one beam to begin with.
+    ///
+    /// When the cache has to grow its tokens are lost: call `append` afterwards, then `beams`.
+    package func reserveBeams(count: Int, promptTokens: Int, maximumTokens: Int) throws(ModelError) {
+        let slots = max(contextLength, promptTokens + count * maximumTokens)
+        if slots > cache.slotCount {
+            tokens = []
+            cache = try KeyValueCache(decoder.configuration, slotCount: slots)
+        }
+        let (rows, width) = (count, decoder.configuration.vocabularySize)
+        guard rows * width > logitsBuffer.count else { return }
+        guard let larger = FloatBuffer(count: rows * width) else {
+            throw .outOfMemory(what: "logits", bytes: rows * width * 4)
+        }
+        logitsBuffer = larger
+    }
+
+    /// One beam that stands behind the tokens in the cache.
+    package func beams() -> Beams {
+        Beams(
+            position: tokens.count, firstOwnSlot: tokens.count,
+            sequences: [CacheSequence(sharing: sequence, first: tokens.count)])
+    }
+
+    /// Appends one token to each beam that goes on and returns the logits behind them, in the same order; nil when
+    /// cancelled. The logits are valid until the next call.
+    package func advance(
+        _ beams: inout Beams, by continuations: [BeamSearch.Continuation], isCancelled: () -> Bool
+    ) -> [UnsafeBufferPointer<Float>]? {
+        precondition(continuations.count <= workspace.maximumRows, "more beams than rows")
+        let next = continuations.map { CacheSequence(sharing: beams.sequences[$0.parent], first: beams.position) }
+        // Slots that no beam refers to any more are free again.
+        var isUsed = Set<Int>()
+        for sequence in next {
+            for position in beams.firstOwnSlot..<beams.position { isUsed.insert(sequence[position]) }
+        }
+        var free = (beams.firstOwnSlot..<cache.slotCount).lazy.filter { !isUsed.contains($0) }.makeIterator()
+        for sequence in next {
+            guard let slot = free.next() else { return nil }
+            sequence[beams.position] = slot
+        }
+        decoder.embed(continuations.map(\.token)[...], into: workspace.hidden.pointer)
+        let batch = DecoderBatch(
+            positions: Array(repeating: beams.position, count: next.count), sequences: next)
+        guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
+            return nil
+        }
+        decoder.logits(
+            hidden: workspace.hidden.pointer, count: next.count, into: logitsBuffer.pointer, workspace: workspace,
+            pool: pool)
+        beams.sequences = next
+        beams.position += 1
+        let width = decoder.configuration.vocabularySize
+        return next.indices.map { UnsafeBufferPointer(start: logitsBuffer.pointer + $0 * width, count: width) }
     }
 }

@@ -64,12 +64,16 @@ package actor InferenceEngine: GenerationBackend {
                 throw .contextOverflow(needed: tokens.count + 1, available: session.contextLength)
             }
             var answer = Answer(began: began, cancellation: cancellation)
+            try reserveBeams(options, promptTokens: tokens.count)
             guard let start = prefill(tokens, built, options, cancellation, send) else {
                 send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.tokens.count)))
                 return
             }
             send(.started(start))
-            send(.finished(try decode(&answer, options, seed: start.seed, send)))
+            let summary =
+                options.beamCount > 1
+                ? try searchBeams(&answer, options, send) : try decode(&answer, options, seed: start.seed, send)
+            send(.finished(summary))
         } catch {
             send(.failed(error))
         }
@@ -93,6 +97,79 @@ package actor InferenceEngine: GenerationBackend {
             seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: 0,
             prefillSeconds: (ContinuousClock.now - began).seconds)
     }
+
+    // MARK: Beams
+
+    /// Most tokens of an answer that every beam has room for.
+    private func beamLimit(_ options: GenerationOptions, promptTokens: Int) -> Int {
+        min(options.maximumTokens ?? Int.max, session.contextLength - promptTokens)
+    }
+
+    private func reserveBeams(_ options: GenerationOptions, promptTokens: Int) throws(GenerationFailure) {
+        guard options.beamCount > 1 else { return }
+        guard options.temperature == 0 else {
+            throw .invalidOption(
+                "--temperature is \(options.temperature); it must be 0 with --beams, which takes no chances.")
+        }
+        do {
+            try session.reserveBeams(
+                count: options.beamCount, promptTokens: promptTokens,
+                maximumTokens: beamLimit(options, promptTokens: promptTokens))
+        } catch { throw .backend(error.description) }
+    }
+
+    /// Keeps several answers going and tells the best one when the search is over.
+    private func searchBeams(
+        _ answer: inout Answer, _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
+    ) throws(GenerationFailure) -> GenerationSummary {
+        let tokenizer = loadedModel.tokenizer
+        let promptTokens = session.tokens.count
+        var search = BeamSearch(
+            BeamSearch.Configuration(
+                beamCount: options.beamCount, maximumTokens: beamLimit(options, promptTokens: promptTokens),
+                lengthPenalty: options.lengthPenalty, repetitionPenalty: options.repetitionPenalty,
+                beginToken: tokenizer.bosToken, endTokens: tokenizer.endOfGeneration))
+        var beams = session.beams()
+        var logits = [session.logits]
+        let cancellation = answer.cancellation
+        while !cancellation.isCancelled, let continuations = search.advance(logits) {
+            send(.provisional(text(of: search.beams.first?.tokens ?? [])))
+            guard let next = session.advance(&beams, by: continuations, isCancelled: { cancellation.isCancelled })
+            else { break }
+            logits = next
+        }
+        let best = search.answer
+        guard !best.tokens.isEmpty || cancellation.isCancelled || options.maximumTokens == 0 else {
+            throw .backend("The model computed no valid probabilities: its weights are damaged.")
+        }
+        return tell(best.tokens, best.logProbabilities, hasEnded: best.hasEnded, &answer, options, send)
+    }
+
+    private func text(of tokens: [Int32]) -> String {
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+        return tokens.map { decoder.append($0) }.joined() + decoder.finish()
+    }
+
+    /// Sends an answer that is known as a whole.
+    private func tell(
+        _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, _ answer: inout Answer,
+        _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
+    ) -> GenerationSummary {
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+        var stops = StopMatcher(stops: options.stopStrings)
+        for (token, logProbability) in zip(tokens, logProbabilities) {
+            let (shown, stopped) = stops.append(decoder.append(token))
+            send(.token(answer.token(Sampler.Choice(token: token, logProbability: logProbability), text: shown)))
+            if stopped { return answer.summary(.stop, remainingText: "", contextTokens: session.tokens.count) }
+        }
+        let (shown, stopped) = stops.append(decoder.finish())
+        let reason: FinishReason =
+            if answer.cancellation.isCancelled { .cancelled } else if hasEnded { .end } else { .length }
+        return answer.summary(
+            reason, remainingText: stopped ? shown : shown + stops.finish(), contextTokens: session.tokens.count)
+    }
+
+    // MARK: Sampling
 
     /// Chooses tokens until something ends the answer.
     private func decode(

@@ -57,6 +57,21 @@ package final class CacheSequence {
         for position in 0..<capacity { slots.initializeElement(at: position, to: Int32(position)) }
     }
 
+    /// The first `count` positions of another sequence, in the same slots.
+    package init(sharing other: CacheSequence, first count: Int) {
+        precondition(count <= other.slots.count, "more positions than the sequence has")
+        slots = .allocate(capacity: other.slots.count)
+        for position in 0..<other.slots.count {
+            slots.initializeElement(at: position, to: position < count ? other.slots[position] : 0)
+        }
+    }
+
+    /// The slot of a position.
+    package subscript(position: Int) -> Int {
+        get { Int(slots[position]) }
+        set { slots[position] = Int32(newValue) }
+    }
+
     deinit {
         slots.deallocate()
     }

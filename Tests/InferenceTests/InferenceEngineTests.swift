@@ -33,6 +33,7 @@ import Testing
             case .started(let start):
                 outcome.order += "s"
                 outcome.start = start
+            case .provisional: outcome.order += "b"
             case .token(let token):
                 outcome.order += "t"
                 outcome.tokens.append(token)

@@ -131,7 +131,7 @@ actor ConversationKeeper {
             session: session, options: request.options, model: engine.model, created: .now())
         for await event in run.events {
             switch event {
-            case .progress: break
+            case .progress, .provisional: break
             case .started(let start): attempt { (writer) throws(SessionError) in try recorder.begin(start, writer) }
             case .token(let token): attempt { (writer) throws(SessionError) in try recorder.append(token, writer) }
             case .finished(let summary):
