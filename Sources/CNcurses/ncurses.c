@@ -206,8 +206,9 @@ void emu_curses_refresh_and_readdress(int row, int column) {
     move(row, column);
     refresh();
     // The library believes that the cursor is there already. mvcur with an unknown start sends the full address and
-    // leaves the library's belief alone, so that both agree again.
+    // leaves the library's belief alone, so that both agree again. It writes through stdio, refresh does not.
     mvcur(-1, -1, row, column);
+    fflush(stdout);
 }
 
 void emu_curses_invalidate(void) { clearok(curscr, TRUE); }

@@ -61,8 +61,10 @@ struct ScreenGeometry: Equatable {
     }
 }
 
-/// The lines below the editor that tell what went wrong, or what a command found.
+/// The lines below the editor: what went wrong, what a command found, and which pictures the draft holds.
 enum InputMessages {
+    private static let maximumPictures = 3
+
     static func lines(_ state: AppState, columns: Int, theme: Theme = .standard) -> [TextLine] {
         var lines: [TextLine] = []
         for error in state.inputErrors {
@@ -70,6 +72,26 @@ enum InputMessages {
         }
         if let note = state.inputNote {
             lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)
+        }
+        return lines + pictures(state, columns: columns, theme: theme)
+    }
+
+    /// A line for each picture as soon as its file has been read, so that nobody finds out later what it is, or that
+    /// the model does not see it.
+    private static func pictures(_ state: AppState, columns: Int, theme: Theme) -> [TextLine] {
+        var numbers: [Int] = []
+        for case .picture(let number) in state.editor.elements where !numbers.contains(number) {
+            if state.pictures[number]?.facts != nil { numbers.append(number) }
+        }
+        var lines: [TextLine] = []
+        for number in numbers.prefix(maximumPictures) {
+            guard let facts = state.pictures[number]?.facts else { continue }
+            let style = state.modelSees == false ? theme.warning : theme.dim
+            let text = "\(Picture.placeholder(number)) \(facts.caption(modelSees: state.modelSees))"
+            lines += TextWrapping.wrap(text, columns: columns, style: style)
+        }
+        if numbers.count > maximumPictures {
+            lines.append(TextLine("and \(numbers.count - maximumPictures) more", theme.dim))
         }
         return lines
     }

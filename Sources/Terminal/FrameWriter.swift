@@ -54,7 +54,7 @@ struct FrameWriter {
             (0..<columns).filter { before[$0, row] != frame[$0, row] }
         }
         if let changed, changed.isEmpty { return }
-        let unsettledColumns = (0..<columns).filter { isUnsettled(at: $0, row, frame) }
+        let unsettledColumns = self.unsettledColumns(row, of: frame)
         unsettled += unsettledColumns.map { Position(column: $0, row: row) }
         for column in unsettledColumns {
             let style = frame[column, row].style
@@ -69,6 +69,19 @@ struct FrameWriter {
             if cell.text.isEmpty || unsettledColumns.contains(column) { continue }
             put(cell, at: Position(column: column, row: row))
         }
+    }
+
+    /// The columns of a row that are written one by one: those of unsettled cells, and of the cell after each, which a
+    /// terminal that takes the one before it for wider would have overwritten.
+    private func unsettledColumns(_ row: Int, of frame: Frame) -> [Int] {
+        var columns: [Int] = []
+        var isAfterUnsettled = false
+        for column in 0..<frame.size.columns where !frame[column, row].text.isEmpty {
+            let isUnsettled = self.isUnsettled(at: column, row, frame)
+            if isUnsettled || (isAfterUnsettled && frame[column, row].text != " ") { columns.append(column) }
+            isAfterUnsettled = isUnsettled
+        }
+        return columns
     }
 
     private mutating func put(_ cell: Cell, at position: Position) {

@@ -65,6 +65,12 @@ enum Screens {
             chat.type("ではまた 👨‍👩‍👧 ")
             return chat
         },
+        Screen(name: "attached") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("What breed is the dog in /image dog2.jpg more.jpg\n")
+            chat.load(1, "dog2.jpg")
+            return chat
+        },
         Screen(name: "streaming") { size in
             var chat = ScriptedChat(columns: size.columns, rows: size.rows)
             chat.type("Tell me of 日本の犬 and 🐩s\n")
