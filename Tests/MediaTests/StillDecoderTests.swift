@@ -80,6 +80,7 @@ struct StillDecoderTests {
     @Test func contentDecidesNotTheName() throws {
         let bytes = try fixtureBytes("quadrants.webp")
         #expect(try decoder.load(bytes: bytes, name: "a.jpg").format == .webp)
+        #expect(try MediaKind.detect(path: fixture("steps.webm")) == .video("Matroska"))
     }
 
     @Test func bitmapsAndDrawingsAreRead() throws {
