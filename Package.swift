@@ -97,7 +97,8 @@ let package = Package(
             name: "ScreenTests", dependencies: ["Screen", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MediaTests", dependencies: ["Media", "TestSupport"], swiftSettings: swiftSettings),
+            name: "MediaTests", dependencies: ["Media", "TestSupport"], exclude: ["Fixtures"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"], exclude: ["Golden"],
             swiftSettings: swiftSettings),

@@ -35,6 +35,11 @@ package enum MediaKind: Sendable, Equatable {
         return textual(head)
     }
 
+    /// Tells a file's kind from its content.
+    package static func detect(path: String) throws(MediaError) -> MediaKind {
+        detect(try MediaFile.prefix(path))
+    }
+
     private static func byMagic(_ head: [UInt8]) -> MediaKind? {
         for (magic, kind) in magics where head.starts(with: magic) { return kind }
         if head.starts(with: Array("RIFF".utf8)), head.count >= 12 {

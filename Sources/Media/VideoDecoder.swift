@@ -10,6 +10,12 @@ package struct SampledFrame: Sendable, Equatable {
     package let seconds: Double
     /// The frame's number in the clip, from 0.
     package let index: Int
+
+    package init(image: PixelImage, seconds: Double, index: Int) {
+        self.image = image
+        self.seconds = seconds
+        self.index = index
+    }
 }
 
 /// A clip as it was sampled.
@@ -57,7 +63,7 @@ package struct VideoDecoder: Sendable {
     ) throws(MediaError) -> DecodedVideo {
         guard count >= 1, count <= 1_000_000 else { throw .invalidFrameCount(count) }
         let container: String
-        switch MediaKind.detect(try MediaFile.prefix(path)) {
+        switch try MediaKind.detect(path: path) {
         case .video(let name): container = name
         case .still(.gif): container = "GIF"
         case .still(let format): throw .notAVideo(path: path, found: "a \(format.name) picture")
