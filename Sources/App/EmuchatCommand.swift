@@ -10,7 +10,9 @@ package struct EmuchatCommand: AsyncParsableCommand {
         commandName: "emuchat",
         abstract: "Talk with a model about text, pictures and video, on your own machine.",
         version: "emuchat \(emuchatVersion)",
-        subcommands: [ChatCommand.self, AskCommand.self, TokenizeCommand.self, ReplayCommand.self],
+        subcommands: [
+            ChatCommand.self, AskCommand.self, ReplayCommand.self, ModelCommand.self, TokenizeCommand.self,
+        ],
         defaultSubcommand: ChatCommand.self)
 
     package init() {}

@@ -1,0 +1,202 @@
+import ArgumentParser
+import Foundation
+import Inference
+import ModelFiles
+import Models
+import Screen
+import Tensor
+import Tokenization
+
+/// `emuchat model`: what a model file is, and what running it takes, without loading it.
+struct ModelCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "model",
+        abstract: "Tell what a model file is, and what memory it needs against what there is.")
+
+    @Argument(help: "A GGUF file.")
+    var file: String
+
+    @Option(help: ArgumentHelp("Tokens that the context is to hold.", valueName: "n"))
+    var context: Int?
+
+    @Flag(help: "Print one JSON object.")
+    var json = false
+
+    func validate() throws {
+        if let context, context < LoadedModel.leastContextLength {
+            throw ValidationError("--context must be \(LoadedModel.leastContextLength) or more.")
+        }
+    }
+
+    func run() async throws {
+        let report: ModelReport
+        do throws(ModelFileError) {
+            report = ModelReport(try GGUFFile(path: (file as NSString).expandingTildeInPath), contextLength: context)
+        } catch { throw CommandError.failed(error.description) }
+        if json {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+            StandardOutput.write(try encoder.encode(report.content) + Data("\n".utf8))
+        } else {
+            StandardOutput.write(report.text)
+        }
+    }
+}
+
+/// What is known of a model file; also of one that cannot be run, which says why.
+struct ModelReport {
+    let content: Content
+
+    // The names are the command's contract.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    struct Content: Encodable {
+        var path = ""
+        var name = ""
+        var architecture = ""
+        var runs = false
+        var problem: String?
+        var parameters = 0
+        var file_bytes = 0
+        var types: [String: Int] = [:]
+        var layers: Int?
+        var width: Int?
+        var attention_heads: Int?
+        var key_value_heads: Int?
+        var vocabulary: Int?
+        var context_trained: Int?
+        var context: Int?
+        var tokenizer: String?
+        var template: String?
+        var licence: String?
+        var sees_images = false
+        var memory: Memory?
+        var kernel = Kernels.variantName
+        var precision = "exact"
+
+        struct Memory: Encodable {
+            let weights: Int
+            let cache: Int
+            let workspace: Int
+            let total: Int
+            let available: Int?
+            let fits: Bool
+            let longest_context: Int?
+        }
+    }
+
+    init(_ file: GGUFFile, contextLength: Int?) {
+        var content = Content()
+        content.path = file.path
+        content.architecture = Self.text(file, "general.architecture") ?? "unknown"
+        content.name = Self.text(file, "general.name") ?? (file.path as NSString).lastPathComponent
+        content.file_bytes = file.size
+        content.licence = Self.text(file, "general.license.name") ?? Self.text(file, "general.license")
+        content.tokenizer = [Self.text(file, "tokenizer.ggml.model"), Self.text(file, "tokenizer.ggml.pre")]
+            .compactMap(\.self).joined(separator: " ")
+        for tensor in file.tensors.values {
+            content.types[tensor.type.name, default: 0] += tensor.elementCount
+            content.parameters += tensor.elementCount
+        }
+        do {
+            content.template = try ChatTemplate.recognised(in: file)?.name ?? "none"
+        } catch {
+            content.template = "unrecognised: name one with --template"
+        }
+        do throws(ModelError) {
+            let decoder = try ModelRegistry.decoder(of: file)
+            content.runs = true
+            Self.describe(decoder.configuration, file, contextLength, &content)
+        } catch {
+            content.problem = error.description
+        }
+        self.content = content
+    }
+
+    private static func describe(
+        _ configuration: DecoderConfiguration, _ file: GGUFFile, _ wanted: Int?, _ content: inout Content
+    ) {
+        let trained = configuration.trainedContextLength
+        let context = min(wanted ?? LoadedModel.defaultContextLength, trained)
+        content.layers = configuration.layerCount
+        content.width = configuration.width
+        content.attention_heads = configuration.attentionHeads
+        content.key_value_heads = configuration.keyValueHeads
+        content.vocabulary = configuration.vocabularySize
+        content.context_trained = trained
+        content.context = context
+        let plan = MemoryPlan(fileSize: file.size, configuration: configuration, contextLength: context)
+        content.memory = Content.Memory(
+            weights: plan.weights, cache: plan.cache, workspace: plan.workspace, total: plan.total,
+            available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits)
+    }
+
+    private static func text(_ file: GGUFFile, _ key: String) -> String? {
+        guard let text = try? file.string(key, default: ""), !text.isEmpty else { return nil }
+        return SanitizedText.clean(text, newlines: .joined)
+    }
+
+    /// Lines for people.
+    var text: String {
+        var rows: [(String, String)] = [
+            ("file", "\(content.path), \(Self.size(content.file_bytes))"), ("name", content.name),
+            ("architecture", content.architecture), ("parameters", Self.count(content.parameters)),
+            ("types", types),
+        ]
+        if let layers = content.layers, let width = content.width, let heads = content.attention_heads,
+            let groups = content.key_value_heads
+        {
+            rows.append(("shape", "\(layers) layers, width \(width), \(heads) heads, \(groups) key-value heads"))
+        }
+        if let tokenizer = content.tokenizer, !tokenizer.isEmpty {
+            rows.append(("tokenizer", tokenizer + (content.vocabulary.map { ", \($0) tokens" } ?? "")))
+        }
+        if let context = content.context, let trained = content.context_trained {
+            rows.append(("context", "\(context) tokens (trained for \(trained))"))
+        }
+        rows.append(("template", content.template ?? "none"))
+        rows.append(("licence", content.licence ?? "not stated in the file"))
+        rows.append(("pictures", content.sees_images ? "seen" : "not seen: a text model"))
+        if let memory = content.memory { rows += memoryRows(memory) }
+        rows.append(("kernels", "\(content.kernel), \(content.precision) precision"))
+        if let problem = content.problem { rows.append(("cannot run", problem)) }
+        return rows.map { $0.0.padding(toLength: 14, withPad: " ", startingAt: 0) + $0.1 + "\n" }.joined()
+    }
+
+    private var types: String {
+        let total = max(1, content.parameters)
+        return content.types.sorted { ($0.value, $0.key) > ($1.value, $1.key) }
+            .map { "\($0.key) \(String(format: "%.1f", 100 * Double($0.value) / Double(total)))%" }
+            .joined(separator: ", ")
+    }
+
+    private func memoryRows(_ memory: Content.Memory) -> [(String, String)] {
+        var rows = [
+            (
+                "memory",
+                "\(Self.size(memory.total)): weights \(Self.size(memory.weights)), cache \(Self.size(memory.cache)), "
+                    + "workspace \(Self.size(memory.workspace))"
+            )
+        ]
+        guard let available = memory.available else { return rows }
+        if memory.fits {
+            rows.append(("available", "\(Self.size(available)): it fits"))
+        } else {
+            let instead =
+                memory.longest_context.map { "a context of \($0) would fit (--context \($0))" }
+                ?? "the weights alone are too large: choose a smaller model, or the same in a smaller type"
+            rows.append(("available", "\(Self.size(available)): it does not fit; \(instead)"))
+        }
+        return rows
+    }
+
+    private static func size(_ bytes: Int) -> String {
+        let mebibytes = Double(bytes) / 1_048_576
+        return mebibytes < 1024 ? String(format: "%.1f MiB", mebibytes) : String(format: "%.1f GiB", mebibytes / 1024)
+    }
+
+    private static func count(_ parameters: Int) -> String {
+        let millions = Double(parameters) / 1e6
+        return millions < 1000
+            ? String(format: "%.1f million", millions) : String(format: "%.2f billion", millions / 1000)
+    }
+}

@@ -1,0 +1,84 @@
+import Foundation
+import Models
+import Tensor
+
+/// What running a model takes from memory, against what there is.
+package struct MemoryPlan: Sendable, Equatable {
+    /// Bytes of the file, which is mapped: pages come in as they are used and are shared between processes.
+    package let weights: Int
+    /// Bytes of the key-value cache when the context is full.
+    package let cache: Int
+    /// Bytes of activations, logits and attention scores.
+    package let workspace: Int
+    /// Bytes that this process may still take; nil when the system does not tell.
+    package let available: Int?
+    package let contextLength: Int
+    private let bytesPerPosition: Int
+    private let trainedContextLength: Int
+
+    /// The plan for a decoder's configuration at a context length.
+    package init(
+        fileSize: Int, configuration: DecoderConfiguration, contextLength: Int,
+        threadCount: Int = ThreadPool.availableProcessors, available: Int? = MemoryPlan.availableBytes()
+    ) {
+        weights = fileSize
+        self.contextLength = contextLength
+        self.available = available
+        trainedContextLength = configuration.trainedContextLength
+        bytesPerPosition = KeyValueCache.bytesPerPosition(configuration)
+        cache = Self.product(bytesPerPosition, contextLength)
+        let rows = min(DecoderSession.prefillRows, contextLength)
+        let perRow =
+            3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
+            + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth
+        workspace = 4 * (rows * perRow + configuration.vocabularySize + Self.product(contextLength, threadCount))
+    }
+
+    /// Everything together.
+    package var total: Int { Self.sum(weights, Self.sum(cache, workspace)) }
+
+    /// Whether it all fits at once; true when nothing is known of the memory.
+    package var fits: Bool { available.map { total <= $0 } ?? true }
+
+    /// The longest context that fits beside the weights, a multiple of 256; nil when not even a short one does.
+    package var longestContextThatFits: Int? {
+        guard let available else { return trainedContextLength }
+        let room = available - weights - workspace
+        guard room > 0, bytesPerPosition > 0 else { return nil }
+        let positions = min(room / bytesPerPosition, trainedContextLength)
+        let rounded = positions == trainedContextLength ? positions : positions / 256 * 256
+        return rounded >= 256 ? rounded : nil
+    }
+
+    private static func product(_ a: Int, _ b: Int) -> Int {
+        let (value, overflow) = a.multipliedReportingOverflow(by: b)
+        return overflow ? Int.max : value
+    }
+
+    private static func sum(_ a: Int, _ b: Int) -> Int {
+        let (value, overflow) = a.addingReportingOverflow(b)
+        return overflow ? Int.max : value
+    }
+
+    /// What the system would give this process: free memory and what it can free, or less where a control group limits it.
+    package static func availableBytes() -> Int? {
+        var least: Int?
+        if let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
+            let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
+        {
+            least = kibibytes * 1024
+        }
+        let group = "/sys/fs/cgroup/memory"
+        if let limit = number(group + ".max"), let used = number(group + ".current") {
+            least = min(least ?? Int.max, max(0, limit - used))
+        }
+        return least
+    }
+
+    private static func number(_ path: String) -> Int? {
+        (try? String(contentsOfFile: path, encoding: .utf8)).flatMap {
+            Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+    }
+}
