@@ -1,4 +1,7 @@
 /// What pre-tokenizers need to know of a Unicode scalar.
+///
+/// By the Unicode version of Swift's standard library (17 in Swift 6.3). Scalars assigned in that version only may be
+/// cut in another way by implementations with older tables; no others are.
 enum ScalarClass: UInt8 {
     /// General category L: `\p{L}`.
     case letter
