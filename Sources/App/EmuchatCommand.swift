@@ -11,7 +11,8 @@ package struct EmuchatCommand: AsyncParsableCommand {
         abstract: "Talk with a model about text, pictures and video, on your own machine.",
         version: "emuchat \(emuchatVersion)",
         subcommands: [
-            ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ModelCommand.self, TokenizeCommand.self,
+            ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ModelCommand.self,
+            TokenizeCommand.self,
         ],
         defaultSubcommand: ChatCommand.self)
 

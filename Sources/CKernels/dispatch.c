@@ -166,7 +166,10 @@ void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t
 
 typedef struct {
     const emu_variant *variant;
-    const float *q, *keys, *values;
+    const float *q;
+    int32_t type;
+    const uint8_t *keys, *values;
+    size_t head_bytes;
     const int32_t *const *slots;
     const int32_t *lengths;
     size_t heads, key_heads, d;
@@ -178,16 +181,23 @@ typedef struct {
 static void attention_item(void *context, uint32_t index, int thread) {
     const attention_job *job = context;
     size_t row = index / job->heads, head = index % job->heads;
-    size_t offset = head / (job->heads / job->key_heads) * job->d;
-    job->variant->attend(job->q + index * job->d, job->keys + offset, job->values + offset, job->slots[row],
-                         (size_t)job->lengths[row], job->key_heads * job->d, job->d, job->scale,
+    size_t offset = head / (job->heads / job->key_heads) * job->head_bytes;
+    job->variant->attend(job->q + index * job->d, job->type, job->keys + offset, job->values + offset,
+                         job->slots[row], (size_t)job->lengths[row], job->key_heads * job->head_bytes, job->d, job->scale,
                          job->scratch + (size_t)thread * job->max_length, job->out + index * job->d);
 }
 
-void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
-                   const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
-                   size_t max_length, float *scratch, float *out) {
-    attention_job job = {variant(), q, keys, values, slots, lengths, heads, key_heads, d, scale, max_length, scratch, out};
+bool emu_cache_type_supported(int32_t type) { return type == EMU_F32 || type == EMU_F16 || type == EMU_Q8_0; }
+
+void emu_quantize(int32_t type, const float *values, void *out, size_t count) {
+    variant()->quantize(type, values, out, count);
+}
+
+void emu_attention(emu_pool *pool, const float *q, int32_t cache_type, const void *keys, const void *values,
+                   size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
+                   size_t key_heads, size_t d, float scale, size_t max_length, float *scratch, float *out) {
+    attention_job job = {variant(), q,   cache_type, keys,  values,     head_bytes, slots, lengths,
+                         heads,     key_heads, d,    scale, max_length, scratch,    out};
     emu_pool_run(pool, (uint32_t)(n * heads), attention_item, &job);
 }
 

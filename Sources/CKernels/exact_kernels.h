@@ -359,11 +359,58 @@ static void silu_multiply_row(float *gate, const float *up, size_t k) {
     }
 }
 
-static void attend(const float *q, const float *keys, const float *values, const int32_t *slots, size_t length,
-                   size_t slot_stride, size_t d, float scale, float *scores, float *out) {
+// ---------------------------------------------------------------------------------------------------------------
+// Attention over a cache
+
+static void quantize(int32_t type, const float *values, void *out, size_t count) {
+    if (type == EMU_F32) {
+        memcpy(out, values, count * sizeof(float));
+    } else if (type == EMU_F16) {
+        for (size_t i = 0; i < count; i++) ((_Float16 *)out)[i] = (_Float16)values[i];
+    } else if (type == EMU_Q8_0) {
+        for (size_t b = 0; b < count / 32; b++) {
+            const float *in = values + 32 * b;
+            emu_block_q8_0 *block = (emu_block_q8_0 *)out + b;
+            float greatest = 0;
+            for (int i = 0; i < 32; i++) greatest = fmaxf(greatest, fabsf(in[i]));
+            float inverse = greatest > 0 ? 127.0f / greatest : 0;
+            _Float16 scale = (_Float16)(greatest / 127.0f);
+            memcpy(&block->scale, &scale, sizeof scale);
+            // Adding and subtracting 1.5·2^23 rounds to the nearest integer on every CPU alike.
+            for (int i = 0; i < 32; i++) block->quants[i] = (int8_t)((in[i] * inverse + 12582912.0f) - 12582912.0f);
+        }
+    }
+}
+
+/// The features of a cached head as fp32: where they lie, or widened into `space`.
+EMU_INLINE const float *cached_head(int32_t type, const uint8_t *head, size_t d, float *space) {
+    if (type == EMU_F32) return (const float *)head;
+    dequantize(type, head, space, d);
+    return space;
+}
+
+/// out[D] = Σ scores[t] · values[slots[t]], in the order of t.
+EMU_INLINE void weighted_sum(int32_t type, const uint8_t *values, const int32_t *slots, size_t length, size_t slot_stride,
+                             size_t d, const float *scores, float *out) {
+    float space[EMU_MAX_HEAD_SIZE];
+    lanes sums[EMU_MAX_HEAD_SIZE / LANES];
+    size_t whole = d / LANES;
+    memset(sums, 0, (whole + 1 < EMU_MAX_HEAD_SIZE / LANES ? whole + 1 : whole) * sizeof(lanes));
+    for (size_t t = 0; t < length; t++) {
+        const float *v = cached_head(type, values + (size_t)slots[t] * slot_stride, d, space);
+        lanes weight = broadcast(scores[t]);
+        for (size_t i = 0; i < whole; i++) sums[i] = fused(weight, load(v + i * LANES), sums[i]);
+        if (d % LANES != 0) sums[whole] = fused(weight, load_rest(v + whole * LANES, d % LANES, 0), sums[whole]);
+    }
+    memcpy(out, sums, d * sizeof(float));
+}
+
+static void attend(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
+                   size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out) {
+    float space[EMU_MAX_HEAD_SIZE];
     float greatest = -INFINITY;
     for (size_t t = 0; t < length; t++) {
-        float score = dot(q, keys + (size_t)slots[t] * slot_stride, d) * scale;
+        float score = dot(q, cached_head(type, keys + (size_t)slots[t] * slot_stride, d, space), d) * scale;
         scores[t] = score;
         if (score > greatest) greatest = score;
     }
@@ -382,32 +429,13 @@ static void attend(const float *q, const float *keys, const float *values, const
         sum += kept;
     }
     float inverse = 1.0f / reduce(sum);
-    // Four vectors of the head at a time, so that each pass over the values keeps its sums in registers.
-    size_t i = 0;
-    for (; i + 4 * LANES <= d; i += 4 * LANES) {
-        lanes a = {0}, b = {0}, c = {0}, e = {0};
-        for (size_t u = 0; u < length; u++) {
-            const float *v = values + (size_t)slots[u] * slot_stride + i;
-            lanes weight = broadcast(scores[u]);
-            a = fused(weight, load(v), a);
-            b = fused(weight, load(v + LANES), b);
-            c = fused(weight, load(v + 2 * LANES), c);
-            e = fused(weight, load(v + 3 * LANES), e);
-        }
-        store(out + i, a * inverse);
-        store(out + i + LANES, b * inverse);
-        store(out + i + 2 * LANES, c * inverse);
-        store(out + i + 3 * LANES, e * inverse);
+    // The common head sizes as constants, so that their sums stay in registers.
+    switch (d) {
+    case 64: weighted_sum(type, values, slots, length, slot_stride, 64, scores, out); break;
+    case 128: weighted_sum(type, values, slots, length, slot_stride, 128, scores, out); break;
+    default: weighted_sum(type, values, slots, length, slot_stride, d, scores, out); break;
     }
-    for (; i < d; i += LANES) {
-        size_t count = d - i < LANES ? d - i : LANES;
-        lanes a = {0};
-        for (size_t u = 0; u < length; u++) {
-            a = fused(broadcast(scores[u]), load_rest(values + (size_t)slots[u] * slot_stride + i, count, 0), a);
-        }
-        a = a * inverse;
-        memcpy(out + i, &a, count * sizeof(float));
-    }
+    for (size_t i = 0; i < d; i++) out[i] *= inverse;
 }
 
 const emu_variant EMU_VARIANT = {
@@ -415,6 +443,7 @@ const emu_variant EMU_VARIANT = {
     .dequantize = dequantize,
     .panel_product = panel_product,
     .rms_norm_row = rms_norm_row,
+    .quantize = quantize,
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
 };

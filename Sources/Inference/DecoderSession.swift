@@ -16,12 +16,14 @@ package final class DecoderSession {
     /// The tokens whose keys and values are in the cache.
     package private(set) var tokens: [Int32] = []
 
-    package init(decoder: any Decoder, contextLength: Int, pool: ThreadPool) throws(ModelError) {
+    package init(
+        decoder: any Decoder, contextLength: Int, cacheType: GGMLType = .f32, pool: ThreadPool
+    ) throws(ModelError) {
         self.decoder = decoder
         self.contextLength = contextLength
         self.pool = pool
         let configuration = decoder.configuration
-        cache = try KeyValueCache(configuration, slotCount: contextLength)
+        cache = try KeyValueCache(configuration, slotCount: contextLength, type: cacheType)
         sequence = CacheSequence(contiguous: contextLength)
         workspace = try DecoderWorkspace(
             configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
@@ -100,7 +102,7 @@ package final class DecoderSession {
         let slots = max(contextLength, promptTokens + count * maximumTokens)
         if slots > cache.slotCount {
             tokens = []
-            cache = try KeyValueCache(decoder.configuration, slotCount: slots)
+            cache = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
         }
         let (rows, width) = (count, decoder.configuration.vocabularySize)
         guard rows * width > logitsBuffer.count else { return }

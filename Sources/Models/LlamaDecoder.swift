@@ -70,8 +70,9 @@ package struct LlamaDecoder: Decoder {
             cache.store(layer: index, slot: view.targets[row], key: k + offset, value: v + offset)
         }
         AttentionShape(heads: heads, keyValueHeads: groups, headSize: headSize).attend(
-            queries: q, keys: cache.keys(layer: index), values: cache.values(layer: index), slots: view.slots,
-            lengths: view.lengths, scratch: workspace.scores, into: workspace.attended.pointer, pool: pool)
+            queries: q, keys: cache.keys(layer: index), values: cache.values(layer: index),
+            cacheType: cache.type, slots: view.slots, lengths: view.lengths, scratch: workspace.scores,
+            into: workspace.attended.pointer, pool: pool)
         layer.output.multiply(
             workspace.attended.pointer, count: n, into: workspace.projected.pointer, pool: pool)
         Kernels.add(hidden, workspace.projected.pointer, count: n * configuration.width)

@@ -14,6 +14,8 @@ extension ModelError: CustomStringConvertible {
             "\(path): \(key): expected \(expected), found \(found). The file is damaged or converted wrongly: get it again."
         case .unsupportedFeature(let path, let feature):
             "\(path): needs \(feature), which this version cannot compute. Choose another model with --model."
+        case .unsupportedCache(let type, let headSize):
+            "A key-value cache of type \(type) cannot hold this model's heads of \(headSize) features. Use --cache f16 or f32."
         case .outOfMemory(let what, let bytes):
             "No memory for \(what): \(bytes / 1_048_576) MiB were refused. Use a smaller --context or a smaller model."
         }

@@ -45,6 +45,21 @@ package enum Kernels {
         emu_silu_multiply(pool.handle, gate, up, rows, columns)
     }
 
+    /// The largest head that attention takes.
+    package static let maximumHeadSize = Int(EMU_MAX_HEAD_SIZE)
+
+    /// Whether a cache of this type, with heads of this size, can be attended to.
+    package static func supportsCache(_ type: GGMLType, headSize: Int) -> Bool {
+        emu_cache_type_supported(type.rawValue) && headSize <= maximumHeadSize && headSize % type.blockSize == 0
+    }
+
+    /// Narrows `count` values, whole blocks, to a type that a cache may have.
+    package static func narrow(
+        _ values: UnsafePointer<Float>, count: Int, to type: GGMLType, into out: UnsafeMutableRawPointer
+    ) {
+        emu_quantize(type.rawValue, values, out, count)
+    }
+
     /// x += y.
     package static func add(_ x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int) {
         emu_add(x, y, count)
@@ -71,16 +86,21 @@ package struct AttentionShape: Sendable {
 
     /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
     ///
-    /// keys, values: [slot, keyValueHeads, headSize]; scratch: `pool.threadCount · max(lengths)` floats.
+    /// keys, values: [slot, keyValueHeads, headSize] of `cacheType`, whose blocks divide a head;
+    /// scratch: `pool.threadCount · max(lengths)` floats.
     package func attend(
-        queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
+        queries: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, cacheType: GGMLType,
         slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer, into out: UnsafeMutablePointer<Float>,
         pool: ThreadPool
     ) {
         let longest = Int(lengths.max() ?? 0)
         precondition(scratch.count >= longest * pool.threadCount, "attention scratch too small")
+        guard let headBytes = cacheType.rowBytes(columns: headSize) else {
+            preconditionFailure("the cache's blocks do not divide a head")
+        }
         emu_attention(
-            pool.handle, queries, keys, values, slots, lengths, lengths.count, heads, keyValueHeads, headSize,
+            pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
+            keyValueHeads, headSize,
             1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
     }
 }

@@ -73,6 +73,40 @@ import Testing
         #expect(reusing.reuse(for: second) == second.count - 1, "the last token is computed again for its logits")
     }
 
+    @Test func narrowCachesStayNearTheExactOneAndKeepItsInvariance() throws {
+        let decoder = try ModelRegistry.decoder(
+            of: GGUFFile(path: TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path))
+        let prompt = (0..<80).map { Int32(($0 * 53 + 7) % 256) }
+        func logits(_ type: GGMLType, rows: Int, threads: Int) throws -> [Float] {
+            let session = try DecoderSession(
+                decoder: decoder, contextLength: 128, cacheType: type, pool: ThreadPool(threadCount: threads))
+            #expect(session.append(prompt[...], passRows: rows))
+            return Array(session.logits)
+        }
+        let exact = try logits(.f32, rows: 128, threads: 1)
+        let half = try logits(.f16, rows: 128, threads: 1)
+        let difference = largestRelativeDifference(half, exact)
+        #expect(difference > 0 && difference < 2e-3, "\(difference)")
+        #expect(try logits(.f16, rows: 3, threads: 2) == half)
+        // Its heads of 16 features are no whole block of Q8_0.
+        #expect(throws: ModelError.self) { try logits(.q8_0, rows: 8, threads: 1) }
+        #expect(throws: ModelError.self) { try logits(.q4_0, rows: 8, threads: 1) }
+    }
+
+    @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
+    func anEightBitCacheStaysNearTheExactOne() throws {
+        let decoder = try ModelRegistry.decoder(of: GGUFFile(path: #require(TestSupport.builtInModel).path))
+        let prompt = (0..<48).map { Int32($0 * 71 + 300) }
+        func logits(_ type: GGMLType) throws -> [Float] {
+            let session = try DecoderSession(
+                decoder: decoder, contextLength: 64, cacheType: type, pool: ThreadPool(threadCount: 2))
+            #expect(session.append(prompt[...]))
+            return Array(session.logits)
+        }
+        let difference = largestRelativeDifference(try logits(.q8_0), try logits(.f32))
+        #expect(difference > 0 && difference < 0.02, "\(difference)")
+    }
+
     @Test func cancelledPrefillKeepsCompletePasses() throws {
         let session = try session(TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path)
         var passes = 0
