@@ -21,6 +21,7 @@ actor ConversationKeeper {
     private var isOpened = false
     private var run: GenerationRun?
     private var isCancelled = false
+    private var isClosing = false
 
     private static let application = "emuchat \(emuchatVersion)"
 
@@ -99,21 +100,30 @@ actor ConversationKeeper {
         run?.cancel()
     }
 
-    /// Stops the running answer and waits until what came is saved.
-    func close() async {
+    /// Stops the running answer, and every one that is still asked for as soon as its question is saved.
+    func beginClosing() {
+        isClosing = true
         cancel()
-        while run != nil { try? await Task.sleep(for: .milliseconds(5)) }
-        writer = writer.flatMap { session.messages.isEmpty ? nil : $0 }
+    }
+
+    /// Saves a question that will not be answered any more.
+    func keep(_ question: ConversationItem, systemText: String?) {
+        do {
+            try add(question, systemText: systemText)
+            save()
+        } catch {
+            mailbox?.post(.sessionFailed("\(error)"))
+        }
     }
 
     /// Adds the question to the session, has it answered, and records the answer token by token.
     func answer(_ request: GenerationRequest) async {
         guard let engine, let mailbox else { return }
-        isCancelled = false
+        isCancelled = isClosing
         let before = session.activeLeaf
         let prompt: Prompt
         do {
-            try add(request)
+            try add(request.question, systemText: request.systemText)
             prompt = try session.prompt { file throws in
                 guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
                 return try shelf.pixels(of: file)
@@ -149,12 +159,12 @@ actor ConversationKeeper {
     }
 
     /// Appends the question, and the system text before it when that has changed.
-    private func add(_ request: GenerationRequest) throws {
+    private func add(_ question: ConversationItem, systemText: String?) throws {
         let current = session.activeBranch.last { $0.role == .system }?.text ?? ""
-        let wanted = request.systemText ?? ""
+        let wanted = systemText ?? ""
         if wanted != current { session.append(role: .system, parts: [.text(wanted)], at: .now()) }
         var parts = [Part]()
-        for part in request.question.parts {
+        for part in question.parts {
             switch part {
             case .text(let text): parts.append(.text(text))
             case .picture(let number):
