@@ -359,6 +359,35 @@ static void silu_multiply_row(float *gate, const float *up, size_t k) {
     }
 }
 
+/// The tanh form of GELU: x·(1 + tanh u)/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³).
+EMU_INLINE lanes gelu(lanes x) {
+    lanes u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exponential(-u));
+}
+
+static void gelu_multiply_row(float *gate, const float *up, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(gate + i, gelu(load(gate + i)) * load(up + i));
+    if (i < k) {
+        lanes result = gelu(load_rest(gate + i, k - i, 0)) * load_rest(up + i, k - i, 0);
+        memcpy(gate + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+/// cap·tanh(x / cap), from tanh y = 1 - 2 / (e^2y + 1).
+EMU_INLINE lanes capped(lanes x, float cap) {
+    return cap - 2.0f * cap / (exponential(2.0f * x / cap) + 1.0f);
+}
+
+static void soft_cap_row(float *x, float cap, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(x + i, capped(load(x + i), cap));
+    if (i < k) {
+        lanes result = capped(load_rest(x + i, k - i, 0), cap);
+        memcpy(x + i, &result, (k - i) * sizeof(float));
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // Attention over a cache
 
@@ -446,4 +475,6 @@ const emu_variant EMU_VARIANT = {
     .quantize = quantize,
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
+    .gelu_multiply_row = gelu_multiply_row,
+    .soft_cap_row = soft_cap_row,
 };

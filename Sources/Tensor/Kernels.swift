@@ -60,6 +60,25 @@ package enum Kernels {
         emu_quantize(type.rawValue, values, out, count)
     }
 
+    /// gate[N, K] = gelu(gate) · up, GELU in its tanh form.
+    package static func geluMultiply(
+        _ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_gelu_multiply(pool.handle, gate, up, rows, columns)
+    }
+
+    /// x[N, K] = cap · tanh(x / cap).
+    package static func softCap(
+        _ x: UnsafeMutablePointer<Float>, cap: Float, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_soft_cap(pool.handle, x, cap, rows, columns)
+    }
+
+    /// x *= factor.
+    package static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        emu_scale(x, factor, count)
+    }
+
     /// x += y.
     package static func add(_ x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int) {
         emu_add(x, y, count)
@@ -77,11 +96,15 @@ package struct AttentionShape: Sendable {
     package let heads: Int
     package let keyValueHeads: Int
     package let headSize: Int
+    /// What the products of queries and keys are multiplied by.
+    package let scale: Float
 
-    package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+    /// A nil scale is 1 / √headSize.
+    package init(heads: Int, keyValueHeads: Int, headSize: Int, scale: Float? = nil) {
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.headSize = headSize
+        self.scale = scale ?? 1 / Float(headSize).squareRoot()
     }
 
     /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
@@ -99,8 +122,13 @@ package struct AttentionShape: Sendable {
             preconditionFailure("the cache's blocks do not divide a head")
         }
         emu_attention(
+<<<<<<< HEAD
             pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
             keyValueHeads, headSize,
             1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
+=======
+            pool.handle, queries, keys, values, slots, lengths, lengths.count, heads, keyValueHeads, headSize,
+            scale, longest, scratch.pointer, out)
+>>>>>>> 420b1490a5b799bd83dfcd2ae4e0b8a8dfc08546
     }
 }

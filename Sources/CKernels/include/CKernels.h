@@ -84,8 +84,17 @@ void emu_attention(emu_pool *pool, const float *q, int32_t cache_type, const voi
 /// gate[i] = silu(gate[i]) * up[i].
 void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
 
+/// gate[i] = gelu(gate[i]) * up[i], GELU in its tanh form.
+void emu_gelu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
+
+/// x[i] = cap * tanh(x[i] / cap), x[N,K].
+void emu_soft_cap(emu_pool *pool, float *x, float cap, size_t n, size_t k);
+
 /// x[i] += y[i].
 void emu_add(float *x, const float *y, size_t count);
+
+/// x[i] *= factor.
+void emu_scale(float *x, float factor, size_t count);
 
 /// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. Summed in double precision.
 double emu_log_sum_exp(const float *x, size_t count);
