@@ -24,7 +24,7 @@ package final class DecoderSession {
         cache = try KeyValueCache(configuration, slotCount: contextLength)
         sequence = CacheSequence(contiguous: contextLength)
         workspace = try DecoderWorkspace(
-            configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
+            configuration, maximumRows: Self.prefillRows, contextLength: contextLength,
             threadCount: pool.threadCount)
         guard let logitsBuffer = FloatBuffer(count: configuration.vocabularySize) else {
             throw .outOfMemory(what: "logits", bytes: configuration.vocabularySize * 4)
