@@ -233,11 +233,13 @@ void emu_scale(float *x, float factor, size_t count) {
 }
 
 double emu_log_sum_exp(const float *x, size_t count) {
-    float greatest = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        if (x[i] > greatest) greatest = x[i];
-    }
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += exp((double)x[i] - (double)greatest);
-    return (double)greatest + log(sum);
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, 1.0f, NULL, &greatest);
+    return isfinite(greatest) ? (double)greatest + log(sum) : (double)greatest;
+}
+
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights) {
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, temperature, weights, &greatest);
+    return isfinite(greatest) ? sum : NAN;
 }

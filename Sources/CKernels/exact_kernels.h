@@ -22,6 +22,7 @@ typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)
 typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
 typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
 typedef uint32_t word_lanes __attribute__((vector_size(64)));
+typedef double double_lanes __attribute__((vector_size(128)));
 
 EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
 EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
@@ -467,6 +468,54 @@ static void attend(const float *q, int32_t type, const uint8_t *keys, const uint
     for (size_t i = 0; i < d; i++) out[i] *= inverse;
 }
 
+/// exp((x - greatest) / temperature) lane by lane, into `weights` unless NULL; summed in double precision.
+EMU_INLINE double exponential_sum(const float *x, size_t count, float greatest, float inverse, float *weights) {
+    double_lanes sums = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes e = exponential((load(x + i) - greatest) * inverse);
+        if (weights != NULL) store(weights + i, e);
+        sums += __builtin_convertvector(e, double_lanes);
+    }
+    double part[LANES];
+    memcpy(part, &sums, sizeof part);
+    if (i < count) {
+        lanes e = exponential((load_rest(x + i, count - i, greatest) - greatest) * inverse);
+        float rest[LANES];
+        memcpy(rest, &e, sizeof rest);
+        if (weights != NULL) memcpy(weights + i, rest, (count - i) * sizeof(float));
+        for (size_t j = 0; j < count - i; j++) part[j] += (double)rest[j];
+    }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) part[j] += part[j + half];
+    }
+    return part[0];
+}
+
+/// The greatest of `count` values; NaN when one of them is NaN, minus infinity when there are none.
+static float greatest_value(const float *x, size_t count) {
+    lanes best = broadcast(-INFINITY);
+    int_lanes odd = {0};
+    size_t i = 0;
+    for (; i < count; i += LANES) {
+        lanes v = count - i < LANES ? load_rest(x + i, count - i, -INFINITY) : load(x + i);
+        odd |= v != v;
+        best = __builtin_elementwise_max(best, v);
+    }
+    float greatest = -INFINITY;
+    for (int j = 0; j < LANES; j++) {
+        if (odd[j]) return NAN;
+        if (best[j] > greatest) greatest = best[j];
+    }
+    return greatest;
+}
+
+static double softmax_weights(const float *x, size_t count, float temperature, float *weights, float *greatest) {
+    *greatest = greatest_value(x, count);
+    if (!isfinite(*greatest)) return *greatest;
+    return exponential_sum(x, count, *greatest, 1.0f / temperature, weights);
+}
+
 const emu_variant EMU_VARIANT = {
     .name = EMU_VARIANT_NAME,
     .dequantize = dequantize,
@@ -477,4 +526,5 @@ const emu_variant EMU_VARIANT = {
     .silu_multiply_row = silu_multiply_row,
     .gelu_multiply_row = gelu_multiply_row,
     .soft_cap_row = soft_cap_row,
+    .softmax_weights = softmax_weights,
 };

@@ -27,6 +27,9 @@ typedef struct {
     void (*silu_multiply_row)(float *gate, const float *up, size_t k);
     void (*gelu_multiply_row)(float *gate, const float *up, size_t k);
     void (*soft_cap_row)(float *x, float cap, size_t k);
+    /// Sets `greatest`; returns the sum of exp((x - greatest) / temperature), which go to `weights` unless NULL.
+    /// Where the greatest is not finite (one NaN suffices), that is returned and `weights` is left alone.
+    double (*softmax_weights)(const float *x, size_t count, float temperature, float *weights, float *greatest);
 } emu_variant;
 
 extern const emu_variant emu_variant_plain;

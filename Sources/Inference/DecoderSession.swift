@@ -26,7 +26,7 @@ package final class DecoderSession {
         cache = try KeyValueCache(configuration, slotCount: contextLength, type: cacheType)
         sequence = CacheSequence(contiguous: contextLength)
         workspace = try DecoderWorkspace(
-            configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
+            configuration, maximumRows: Self.prefillRows, contextLength: contextLength,
             threadCount: pool.threadCount)
         guard let logitsBuffer = FloatBuffer(count: configuration.vocabularySize) else {
             throw .outOfMemory(what: "logits", bytes: configuration.vocabularySize * 4)

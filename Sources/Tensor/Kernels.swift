@@ -84,9 +84,18 @@ package enum Kernels {
         emu_add(x, y, count)
     }
 
-    /// ln Σ exp(x).
+    /// ln Σ exp(x), within 1e-6; NaN when one of them is NaN, infinite when the greatest is.
     package static func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
         emu_log_sum_exp(x, count)
+    }
+
+    /// weights = exp((x - max x) / temperature), [count] each; returns their sum.
+    ///
+    /// NaN when one of them is NaN or the greatest is infinite; `weights` are then left alone. None is below exp(-87).
+    package static func softmaxWeights(
+        _ x: UnsafePointer<Float>, count: Int, temperature: Float, into weights: UnsafeMutablePointer<Float>
+    ) -> Double {
+        emu_softmax_weights(x, count, temperature, weights)
     }
 }
 

@@ -96,8 +96,13 @@ void emu_add(float *x, const float *y, size_t count);
 /// x[i] *= factor.
 void emu_scale(float *x, float factor, size_t count);
 
-/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. Summed in double precision.
+/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. The exponentials are fp32, their sum is double:
+/// within 1e-6. NaN when one of them is NaN; infinite when the greatest is.
 double emu_log_sum_exp(const float *x, size_t count);
+
+/// weights[i] = exp((x[i] - max x) / temperature), the greatest being exactly 1 and none below exp(-87); returns their
+/// sum, which is double. NaN when an x is NaN or the greatest is infinite: `weights` is then left alone.
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights);
 
 #ifdef __cplusplus
 }
