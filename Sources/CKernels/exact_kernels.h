@@ -27,7 +27,8 @@ typedef double double_lanes __attribute__((vector_size(128)));
 EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
 EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
 EMU_INLINE lanes fused(lanes a, lanes b, lanes c) { return __builtin_elementwise_fma(a, b, c); }
-EMU_INLINE lanes broadcast(float value) { return (lanes){0} + value; }
+/// Subtracting zero keeps the sign of a negative zero; adding zero would lose it.
+EMU_INLINE lanes broadcast(float value) { return value - (lanes){0}; }
 
 /// The one tree by which 16 lanes become a number.
 EMU_INLINE float reduce(lanes v) {

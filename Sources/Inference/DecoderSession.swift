@@ -66,13 +66,7 @@ package final class DecoderSession {
         var rest = newTokens
         while !rest.isEmpty {
             let part = rest.prefix(rows)
-            decoder.embed(part, into: workspace.hidden.pointer)
-            let positions = tokens.count..<tokens.count + part.count
-            let batch = DecoderBatch(sequence: sequence, positions: positions)
-            guard
-                decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled)
-            else { return false }
-            tokens.append(contentsOf: part)
+            guard run(part, isCancelled: isCancelled) else { return false }
             rest = rest.dropFirst(part.count)
             progress(newTokens.count - rest.count)
             if rest.isEmpty {
@@ -81,6 +75,47 @@ package final class DecoderSession {
                     hidden: last, count: 1, into: logitsBuffer.pointer, workspace: workspace, pool: pool)
             }
         }
+        return true
+    }
+
+    /// Appends tokens as `append` does and tells the logits behind every one of them, first to last.
+    ///
+    /// `read` gets a token's position and the logits behind it, [vocabularySize], valid during the call.
+    package func append(
+        _ newTokens: ArraySlice<Int32>, readingLogits read: (Int, UnsafeBufferPointer<Float>) -> Void
+    ) throws(ModelError) {
+        precondition(tokens.count + newTokens.count <= contextLength, "more tokens than the context holds")
+        let (rows, size) = (min(workspace.maximumRows, newTokens.count), decoder.configuration.vocabularySize)
+        guard let all = FloatBuffer(count: rows * size) else {
+            throw .outOfMemory(what: "logits", bytes: rows * size * 4)
+        }
+        var rest = newTokens
+        while !rest.isEmpty {
+            let part = rest.prefix(rows)
+            let first = tokens.count
+            _ = run(part, isCancelled: { false })
+            decoder.logits(
+                hidden: workspace.hidden.pointer, count: part.count, into: all.pointer, workspace: workspace, pool: pool
+            )
+            for row in 0..<part.count {
+                read(first + row, UnsafeBufferPointer(start: all.pointer + row * size, count: size))
+            }
+            rest = rest.dropFirst(part.count)
+            if rest.isEmpty {
+                logitsBuffer.pointer.update(from: all.pointer + (part.count - 1) * size, count: size)
+            }
+        }
+    }
+
+    /// One pass: hidden states of up to `workspace.maximumRows` tokens, whose keys and values go into the cache.
+    private func run(_ part: ArraySlice<Int32>, isCancelled: () -> Bool) -> Bool {
+        decoder.embed(part, into: workspace.hidden.pointer)
+        let positions = tokens.count..<tokens.count + part.count
+        let batch = DecoderBatch(sequence: sequence, positions: positions)
+        guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
+            return false
+        }
+        tokens.append(contentsOf: part)
         return true
     }
 

@@ -59,6 +59,26 @@ import Testing
         }
     }
 
+    @Test func logitsOfWholePassesAreThoseOfSingleTokens() throws {
+        let path = TestSupport.fixture("InferenceTests", "tiny-llama-q8_0.gguf").path
+        // More than one pass, the last of them short.
+        let prompt = (0..<150).map { Int32(($0 * 37 + 11) % 256) }
+        let together = try session(path)
+        #expect(together.append(prompt[..<10]))
+        var found = [[Float]]()
+        try together.append(prompt[10...]) { position, logits in
+            #expect(position == 10 + found.count)
+            found.append(Array(logits))
+        }
+        #expect(found.count == 140 && Array(together.logits) == found.last && together.tokens == prompt)
+        let single = try session(path)
+        #expect(single.append(prompt[..<10]))
+        for (index, token) in prompt[10...].enumerated() {
+            #expect(single.append([token]))
+            #expect(Array(single.logits) == found[index], "token \(index)")
+        }
+    }
+
     @Test func reusedPrefixGivesTheSameBits() throws {
         let path = TestSupport.fixture("InferenceTests", "tiny-llama-f16.gguf").path
         let first = (0..<40).map { Int32($0 + 65) }
