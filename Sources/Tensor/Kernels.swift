@@ -131,13 +131,7 @@ package struct AttentionShape: Sendable {
             preconditionFailure("the cache's blocks do not divide a head")
         }
         emu_attention(
-<<<<<<< HEAD
             pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
-            keyValueHeads, headSize,
-            1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
-=======
-            pool.handle, queries, keys, values, slots, lengths, lengths.count, heads, keyValueHeads, headSize,
-            scale, longest, scratch.pointer, out)
->>>>>>> 420b1490a5b799bd83dfcd2ae4e0b8a8dfc08546
+            keyValueHeads, headSize, scale, longest, scratch.pointer, out)
     }
 }
