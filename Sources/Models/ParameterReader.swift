@@ -82,7 +82,7 @@ struct ParameterReader {
         let headSize = try positive("attention.key_length", default: width / heads)
         let valueSize = try positive("attention.value_length", default: headSize)
         try require("attention.value_length", found: valueSize, "\(headSize), as the keys") { valueSize == headSize }
-        if try number("expert_count", default: 0) > 0 { throw refuse("a mixture of experts") }
+        if try number("expert_count", default: 0) > 0 { throw refuse("a mixture of experts (\(prefix).expert_count)") }
         return DecoderConfiguration(
             vocabularySize: try vocabularySize(), width: width, layerCount: try positive("block_count"),
             attentionHeads: heads, keyValueHeads: groups, headSize: headSize,

@@ -144,7 +144,7 @@ extension ParameterReader {
         case "yarn":
             for (name, neutral) in [("ext_factor", 1.0), ("log_multiplier", 0), ("attn_factor", 1)] {
                 let found = try number("rope.scaling.yarn_\(name)", default: neutral)
-                guard found == neutral else { throw refuse("rope.scaling.yarn_\(name) of \(found)") }
+                guard found == neutral else { throw refuse("\(prefix).rope.scaling.yarn_\(name) of \(found)") }
             }
             let fast = try number("rope.scaling.yarn_beta_fast", default: 32, in: 1e-3...1e6)
             let slow = try number("rope.scaling.yarn_beta_slow", default: 1, in: 1e-3...1e6)
@@ -161,7 +161,7 @@ extension ParameterReader {
             }
             return .llama3(factor: try factor(), originalContext: try originalContext(), low: low, high: high)
         default:
-            throw refuse("rotary scaling `\(kind)`")
+            throw refuse("\(prefix).rope.scaling.type `\(kind)`")
         }
     }
 }
