@@ -123,7 +123,7 @@ enum GenerationReducer {
 
     private static func text(_ failure: GenerationFailure) -> String {
         switch failure {
-        case .contextOverflow(let needed, let available):
+        case .contextOverflow(let needed, let available, _):
             "this turn needs \(FigureText.grouped(needed)) tokens; the context holds \(FigureText.grouped(available))."
                 + " /new begins afresh, Up brings the question back"
         case .invalidOption(let message): message + ". /set shows all options"
