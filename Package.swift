@@ -77,6 +77,9 @@ let package = Package(
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .testTarget(
+            name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(

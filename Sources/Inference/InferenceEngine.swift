@@ -61,7 +61,10 @@ package actor InferenceEngine: GenerationBackend {
             let tokens = built.tokens
             guard !tokens.isEmpty else { throw .backend("There is nothing to answer: the prompt is empty.") }
             guard tokens.count < session.contextLength else {
-                throw .contextOverflow(needed: tokens.count + 1, available: session.contextLength)
+                throw .contextOverflow(
+                    needed: tokens.count + 1, available: session.contextLength,
+                    sufficient: loadedModel.sufficientContext(
+                        promptTokens: tokens.count, maximumTokens: options.maximumTokens))
             }
             var answer = Answer(began: began, cancellation: cancellation)
             try reserveBeams(options, promptTokens: tokens.count)

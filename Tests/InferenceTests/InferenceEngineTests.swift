@@ -167,12 +167,13 @@ import Testing
     @Test func aPromptThatDoesNotFitIsRefusedBeforeAnythingChanges() async throws {
         let long = Prompt(messages: [PromptMessage(role: .user, text: String(repeating: "word ", count: 100))])
         let outcome = await collect(try engine(context: 64).generate(long, options: .greedy))
-        guard case .contextOverflow(let needed, let available)? = outcome.failure else {
+        guard case .contextOverflow(let needed, let available, let sufficient)? = outcome.failure else {
             Issue.record("\(outcome.order)")
             return
         }
         #expect(available == 64)
         #expect(needed > 64)
+        #expect(sufficient.map { $0 >= needed } ?? true)
         #expect(outcome.order == "x")
     }
 
