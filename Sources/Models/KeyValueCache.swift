@@ -7,6 +7,7 @@ import Tensor
 package final class KeyValueCache {
     package let slotCount: Int
     private let width: Int
+    private let layerCount: Int
     private let keys: FloatBuffer
     private let values: FloatBuffer
 
@@ -14,6 +15,7 @@ package final class KeyValueCache {
     package init(_ configuration: DecoderConfiguration, slotCount: Int) throws(ModelError) {
         self.slotCount = slotCount
         width = configuration.keyValueWidth
+        layerCount = configuration.layerCount
         let (layerFloats, firstOverflow) = slotCount.multipliedReportingOverflow(by: width)
         let (count, secondOverflow) = layerFloats.multipliedReportingOverflow(by: configuration.layerCount)
         guard !firstOverflow, !secondOverflow, let keys = FloatBuffer(count: count),
@@ -24,6 +26,16 @@ package final class KeyValueCache {
         }
         self.keys = keys
         self.values = values
+    }
+
+    /// Takes over the first `count` slots of another cache of the same model.
+    package func copySlots(_ count: Int, from other: KeyValueCache) {
+        precondition(count <= min(slotCount, other.slotCount) && width == other.width, "caches of different shapes")
+        for layer in 0..<layerCount {
+            let (to, from) = (layer * slotCount * width, layer * other.slotCount * width)
+            (keys.pointer + to).update(from: other.keys.pointer + from, count: count * width)
+            (values.pointer + to).update(from: other.values.pointer + from, count: count * width)
+        }
     }
 
     /// Bytes that a position takes.
