@@ -25,7 +25,7 @@ import Testing
                 let options = options {
                     ($0.temperature, $0.topK, $0.topP, $0.minP) = (temperature, topK, topP, minP)
                 }
-                expectFrequencies(options, logits, draws: 20_000)
+                expectFrequencies(options, logits, draws: 4000)
             }
         }
     }
