@@ -19,6 +19,11 @@ package struct BeamSearch: Sendable {
     package struct Continuation: Sendable, Equatable {
         package let parent: Int
         package let token: Int32
+
+        package init(parent: Int, token: Int32) {
+            self.parent = parent
+            self.token = token
+        }
     }
 
     /// The parameters that the rules depend on.

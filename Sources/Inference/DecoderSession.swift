@@ -135,16 +135,20 @@ package final class DecoderSession {
         /// The first slot that is not the prompt's.
         fileprivate let firstOwnSlot: Int
         fileprivate var sequences: [CacheSequence]
+
+        /// Cache slots in use: the prompt's and those behind them, counted once however many beams share them.
+        package var slotCount: Int {
+            Set(sequences.flatMap { sequence in (0..<position).map { sequence[$0] } }).count
+        }
     }
 
-    /// Makes room for `count` beams of up to `maximumTokens` tokens and returns the one beam to begin with.
-    ///
-    /// When the cache has to grow its tokens are lost: call `append` afterwards, then `beams`.
+    /// Makes room for `count` beams of up to `maximumTokens` tokens behind a prompt; what is cached stays.
     package func reserveBeams(count: Int, promptTokens: Int, maximumTokens: Int) throws(ModelError) {
         let slots = max(contextLength, promptTokens + count * maximumTokens)
         if slots > cache.slotCount {
-            tokens = []
-            cache = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
+            let larger = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
+            larger.copySlots(tokens.count, from: cache)
+            cache = larger
         }
         let (rows, width) = (count, decoder.configuration.vocabularySize)
         guard rows * width > logitsBuffer.count else { return }

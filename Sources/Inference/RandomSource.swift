@@ -16,6 +16,11 @@ package struct RandomSource: RandomNumberGenerator, Sendable {
         state = (next(), next(), next(), next())
     }
 
+    /// Begins at a state, one word of which must not be 0.
+    package init(state: (UInt64, UInt64, UInt64, UInt64)) {
+        self.state = state
+    }
+
     package mutating func next() -> UInt64 {
         let scrambled = state.1 &* 5
         let result = (scrambled << 7 | scrambled >> 57) &* 9

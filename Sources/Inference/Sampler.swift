@@ -80,11 +80,23 @@ package struct Sampler: Sendable {
             }
         }
         guard let total, total.isFinite else { return nil }
-        let least = options.topK == 0 && options.topP == 1 ? Float(options.minP) : 0
-        candidates.collect(weights, logits, atLeast: least)
+        collect(logits, total)
         if options.topK > 0 { candidates.keep(count: options.topK) }
-        if options.topP < 1 { candidates.keep(mass: options.topP * candidates.mass) }
+        if options.topP < 1 { candidates.keep(mass: options.topP * (options.topK > 0 ? candidates.mass : total)) }
         if options.minP > 0 { candidates.keep(atLeast: Float(options.minP)) }
         return candidates.draw(random.unitInterval())
+    }
+
+    /// Collects the tokens that the filters choose among; `total` is the weight of all.
+    private mutating func collect(_ logits: UnsafeBufferPointer<Float>, _ total: Double) {
+        if options.topK == 0 && options.topP == 1 {
+            candidates.collect(weights, logits, atLeast: Float(options.minP))
+            return
+        }
+        // Mostly a few tokens are enough, and the long tail need not be looked at twice.
+        candidates.collect(weights, logits, atLeast: 0x1p-10)
+        let isEnough =
+            options.topK > 0 ? candidates.candidates.count >= options.topK : candidates.mass >= options.topP * total
+        if !isEnough { candidates.collect(weights, logits, atLeast: 0) }
     }
 }

@@ -10,6 +10,7 @@ package final class KeyValueCache {
     private let width: Int
     /// Bytes of one slot's keys, or values, in one layer.
     private let slotBytes: Int
+    private let layerCount: Int
     private let keys: FloatBuffer
     private let values: FloatBuffer
 
@@ -20,6 +21,7 @@ package final class KeyValueCache {
         self.slotCount = slotCount
         self.type = type
         width = configuration.keyValueWidth
+        layerCount = configuration.layerCount
         guard Kernels.supportsCache(type, headSize: configuration.headSize),
             let slotBytes = type.rowBytes(columns: width)
         else { throw .unsupportedCache(type: type.name, headSize: configuration.headSize) }
@@ -34,6 +36,20 @@ package final class KeyValueCache {
         }
         self.keys = keys
         self.values = values
+    }
+
+    /// Takes over the first `count` slots of another cache of the same model and type.
+    package func copySlots(_ count: Int, from other: KeyValueCache) {
+        precondition(
+            count <= min(slotCount, other.slotCount) && slotBytes == other.slotBytes && type == other.type,
+            "caches of different shapes")
+        for layer in 0..<layerCount {
+            let (to, from) = (layer * slotCount * slotBytes, layer * other.slotCount * slotBytes)
+            for (mine, theirs) in [(keys, other.keys), (values, other.values)] {
+                UnsafeMutableRawPointer(mine.pointer).advanced(by: to).copyMemory(
+                    from: UnsafeRawPointer(theirs.pointer) + from, byteCount: count * slotBytes)
+            }
+        }
     }
 
     /// Bytes that a position takes.

@@ -154,4 +154,44 @@ import Testing
         }
     }
 
+    @Test func logSumExpAndWeightsAgreeWithTheirDefinition() {
+        let before = Kernels.variantName
+        defer { _ = Kernels.select(variant: before) }
+        for count in [1, 2, 15, 16, 17, 1000, 49152] {
+            let x = (0..<count).map { Float(($0 * 7919) % 1013) / 1013 * 30 - 20 }
+            let greatest = Double(x.max() ?? 0)
+            let sum = x.reduce(0.0) { $0 + exp(Double($1) - greatest) }
+            var first: (UInt64, [UInt32])?
+            for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+                let found = Kernels.logSumExp(x, count: count)
+                #expect(abs(found - (greatest + log(sum))) < 1e-6, "\(variant), \(count) values")
+                var weights = [Float](repeating: .nan, count: count)
+                let total = Kernels.softmaxWeights(x, count: count, temperature: 0.5, into: &weights)
+                #expect(abs(total - weights.reduce(0.0) { $0 + Double($1) }) <= 1e-12 * total)
+                #expect(weights.max() == 1)
+                for (weight, value) in zip(weights, x) {
+                    let expected = exp((Double(value) - greatest) / 0.5)
+                    #expect(abs(Double(weight) - expected) <= 1e-5 * expected)
+                }
+                let bits = (found.bitPattern, weights.map(\.bitPattern))
+                #expect(first == nil || first! == bits, "\(variant) has other bits")
+                first = first ?? bits
+            }
+        }
+    }
+
+    @Test(arguments: [0, 5, 16, 20]) func whatIsNoNumberIsTold(_ place: Int) {
+        var x = [Float](repeating: 0.5, count: 21)
+        x[place] = .nan
+        var weights = [Float](repeating: 7, count: 21)
+        #expect(Kernels.logSumExp(x, count: 21).isNaN)
+        #expect(Kernels.softmaxWeights(x, count: 21, temperature: 1, into: &weights).isNaN)
+        #expect(weights.allSatisfy { $0 == 7 })
+        x[place] = .infinity
+        #expect(Kernels.logSumExp(x, count: 21) == .infinity)
+        x[place] = -.infinity
+        #expect(abs(Kernels.logSumExp(x, count: 21) - (0.5 + log(20))) < 1e-6)
+        let none = [Float](repeating: -.infinity, count: 21)
+        #expect(Kernels.logSumExp(none, count: 21) == -.infinity)
+    }
 }
