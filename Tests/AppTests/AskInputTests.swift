@@ -165,6 +165,21 @@ import Testing
         expectFailure(result, naming: "make run", "--model")
     }
 
+    @Test(arguments: ["ask --model '%' --max-tokens 2 otter", "ask --model '%' --json otter", "tokenize --model '%'"])
+    func aFullDiskIsToldInOneLine(_ command: String) throws {
+        let words = command.replacing("%", with: tiny)
+        let result = try runner.start(
+            "/bin/sh", ["-c", "exec '\(ProgramRunner.program("emuchat"))' \(words) >/dev/full"], input: Data("x".utf8)
+        ).finish()
+        expectFailure(result, naming: "Standard output cannot be written")
+    }
+
+    @Test func aPipeThatIsClosedEndsQuietly() throws {
+        let command = "'\(ProgramRunner.program("emuchat"))' ask --model '\(tiny)' --seed 1 otter | true"
+        let result = try runner.start("/bin/sh", ["-c", command]).finish()
+        #expect(result.errorText == "")
+    }
+
     @Test func helpAndVersionAreResults() throws {
         let help = try runner.emuchat("ask", "--help")
         #expect(help.status == 0 && help.errorText == "")

@@ -17,41 +17,42 @@ struct PlainReplay {
         for event in timeline.events {
             let due = began + .milliseconds(Int((Double(event.milliseconds) / speed).rounded()))
             if due > .now { try await Task.sleep(until: due, clock: .continuous) }
-            show(event, &pictureCount)
+            try show(event, &pictureCount)
         }
     }
 
-    private func show(_ event: ReplayEvent, _ pictureCount: inout Int) {
+    private func show(_ event: ReplayEvent, _ pictureCount: inout Int) throws(CommandError) {
         switch event.kind {
         case .messageAppeared(let message):
-            StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
+            try StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
             for part in message.parts {
                 switch part.content {
                 case .text(let text):
-                    StandardOutput.write(text + "\n")
+                    try StandardOutput.write(text + "\n")
                 case .image(let image):
                     pictureCount += 1
-                    StandardOutput.write("image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
+                    try StandardOutput.write(
+                        "image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
                 case .video(let video):
                     pictureCount += video.frames.count
-                    StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
+                    try StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
                 }
             }
         case .answerBegan(let message):
-            StandardOutput.write("emuchat:\n")
+            try StandardOutput.write("emuchat:\n")
             for number in message.answer?.unseenMedia ?? [] {
-                StandardOutput.write("did not see [Image #\(number)]\n")
+                try StandardOutput.write("did not see [Image #\(number)]\n")
             }
         case .textAdded(_, _, let text):
-            StandardOutput.write(text)
+            try StandardOutput.write(text)
         case .answerEnded(_, let reason, let wasInterrupted):
-            StandardOutput.write("\n")
+            try StandardOutput.write("\n")
             if wasInterrupted {
-                StandardOutput.write("(interrupted)\n")
+                try StandardOutput.write("(interrupted)\n")
             } else if reason == .cancelled {
-                StandardOutput.write("(stopped)\n")
+                try StandardOutput.write("(stopped)\n")
             } else if reason == .length {
-                StandardOutput.write("(cut short)\n")
+                try StandardOutput.write("(cut short)\n")
             }
         }
     }
