@@ -109,6 +109,7 @@ let package = Package(
             name: "TerminalTests", dependencies: ["Terminal", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "AppTests", dependencies: ["App", "TestSupport"], swiftSettings: swiftSettings),
+            name: "AppTests", dependencies: ["emuchat", "bench", "Chat", "Generation", "ModelFiles", "TestSupport"],
+            exclude: ["Golden"], swiftSettings: swiftSettings),
     ]
 )

@@ -80,16 +80,16 @@ struct AskCommand: AsyncParsableCommand {
             case .provisional:
                 break
             case .token(let token):
-                if !json { StandardOutput.write(token.text) }
+                if !json { try StandardOutput.write(token.text) }
             case .finished(let summary):
                 progress.clear()
-                if !json { StandardOutput.write(summary.remainingText + "\n") }
+                if !json { try StandardOutput.write(summary.remainingText + "\n") }
             case .failed(let failure):
                 progress.clear()
                 throw CommandError.failed(failure.description)
             }
         }
-        if json { StandardOutput.write(try report.json(digest: await engine.modelDigest())) }
+        if json { try StandardOutput.write(report.json(digest: await engine.modelDigest())) }
         if report.finishReason == .cancelled { throw CommandError.interrupted }
     }
 

@@ -7,7 +7,8 @@ enum StandardError {
 
     /// Writes text as it is; callers clean what comes from outside.
     static func write(_ text: String) {
-        FileHandle.standardError.write(Data(text.utf8))
+        // Where this cannot be told, nothing can.
+        try? FileHandle.standardError.write(contentsOf: Data(text.utf8))
     }
 }
 
@@ -16,13 +17,15 @@ enum StandardOutput {
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     /// Writes a result: to a terminal without control characters, elsewhere as it is.
-    static func write(_ text: String) {
-        let shown = isTerminal ? SanitizedText.clean(text, newlines: .kept) : text
-        FileHandle.standardOutput.write(Data(shown.utf8))
+    static func write(_ text: String) throws(CommandError) {
+        try write(Data((isTerminal ? SanitizedText.clean(text, newlines: .kept) : text).utf8))
     }
 
-    static func write(_ data: Data) {
-        FileHandle.standardOutput.write(data)
+    /// Writes a result; an error says that it is not whole, such as on a full disk.
+    static func write(_ data: Data) throws(CommandError) {
+        do { try FileHandle.standardOutput.write(contentsOf: data) } catch {
+            throw .failed("Standard output cannot be written: \(error.localizedDescription)")
+        }
     }
 }
 

@@ -34,7 +34,7 @@ struct TokenizeCommand: AsyncParsableCommand {
         } catch { throw CommandError.failed("\(error)") }
         let text = try StandardInput.readText()
         if decode {
-            StandardOutput.write(Data(try bytes(of: text, tokenizer)))
+            try StandardOutput.write(Data(try bytes(of: text, tokenizer)))
             return
         }
         var ids = tokenizer.encode(text, parseSpecial: parseSpecial)
@@ -44,7 +44,7 @@ struct TokenizeCommand: AsyncParsableCommand {
             }
             ids.insert(bos, at: 0)
         }
-        StandardOutput.write(ids.map(String.init).joined(separator: " ") + "\n")
+        try StandardOutput.write(ids.map(String.init).joined(separator: " ") + "\n")
     }
 
     private func bytes(of text: String, _ tokenizer: any Tokenizer) throws -> [UInt8] {

@@ -49,7 +49,7 @@ struct SpeedCommand: AsyncParsableCommand {
             description = model
         }
         guard let description else { return }
-        StandardOutput.write(try report(samples, description, threads: options.threadCount, path: path))
+        try StandardOutput.write(report(samples, description, threads: options.threadCount, path: path))
     }
 
     private struct Sample {

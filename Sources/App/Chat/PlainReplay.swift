@@ -19,46 +19,47 @@ struct PlainReplay {
         for event in timeline.events {
             let due = began + .milliseconds(Int((Double(event.milliseconds) / speed).rounded()))
             if due > .now { try await Task.sleep(until: due, clock: .continuous) }
-            show(event, &pictureCount, &dropped)
+            try show(event, &pictureCount, &dropped)
         }
     }
 
-    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?) {
+    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?) throws(CommandError) {
         switch event.kind {
         case .messageAppeared(let message):
-            StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
+            try StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
             for part in message.parts {
                 switch part.content {
                 case .text(let text):
-                    StandardOutput.write(text + "\n")
+                    try StandardOutput.write(text + "\n")
                 case .image(let image):
                     pictureCount += 1
-                    StandardOutput.write("image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
+                    try StandardOutput.write(
+                        "image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
                 case .video(let video):
                     pictureCount += video.frames.count
-                    StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
+                    try StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
                 }
             }
         case .answerBegan(let message):
-            StandardOutput.write("emuchat:\n")
+            try StandardOutput.write("emuchat:\n")
             if let now = message.answer?.dropped, now != dropped {
-                StandardOutput.write(
+                try StandardOutput.write(
                     "(from here on without the \(now.turns) oldest turns and \(now.pictures) earlier pictures)\n")
             }
             dropped = message.answer?.dropped
             for number in message.answer?.unseenMedia ?? [] {
-                StandardOutput.write("did not see [Image #\(number)]\n")
+                try StandardOutput.write("did not see [Image #\(number)]\n")
             }
         case .textAdded(_, _, let text):
-            StandardOutput.write(text)
+            try StandardOutput.write(text)
         case .answerEnded(_, let reason, let wasInterrupted):
-            StandardOutput.write("\n")
+            try StandardOutput.write("\n")
             if wasInterrupted {
-                StandardOutput.write("(interrupted)\n")
+                try StandardOutput.write("(interrupted)\n")
             } else if reason == .cancelled {
-                StandardOutput.write("(stopped)\n")
+                try StandardOutput.write("(stopped)\n")
             } else if reason == .length {
-                StandardOutput.write("(cut short)\n")
+                try StandardOutput.write("(cut short)\n")
             }
         }
     }

@@ -1,0 +1,157 @@
+import Foundation
+import ModelFiles
+import TestSupport
+import Testing
+
+/// What `bench` promises to other programs.
+@Suite(.serialized) struct BenchTests {
+    private let runner: ProgramRunner
+    private let recorded = TestSupport.fixture("InferenceTests", "tiny-llama-q4_1")
+
+    init() throws { runner = try ProgramRunner() }
+
+    /// A copy of the small model and of what was recorded for it.
+    private func copy(named name: String) throws -> URL {
+        let folder = runner.folder.appendingPathComponent(name)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        for file in ["golden.json", "golden.safetensors"] {
+            try FileManager.default.copyItem(
+                at: recorded.appendingPathComponent(file), to: folder.appendingPathComponent(file))
+        }
+        try FileManager.default.copyItem(
+            atPath: ProgramRunner.tinyModel, toPath: folder.appendingPathComponent("tiny-llama-q4_1.gguf").path)
+        return folder
+    }
+
+    /// The lines of a comparison: case, item, difference, limit, verdict.
+    private func items(_ result: ProgramResult) throws -> [[String]] {
+        let lines = result.text.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
+        for line in lines {
+            try #require(line.count == 5, "\(line)")
+            #expect(Double(line[2]) != nil && Double(line[3]) != nil && ["ok", "FAIL"].contains(line[4]))
+        }
+        return lines
+    }
+
+    @Test func theSmallModelAgrees() throws {
+        let result = try runner.bench("parity", recorded.path)
+        #expect(result.status == 0, "\(result.text)\(result.errorText)")
+        let items = try items(result)
+        #expect(items.count >= 8 && items.allSatisfy { $0[4] == "ok" })
+        #expect(Set(items.map { $0[0] }) == ["raw_text", "chat_multiturn"])
+        #expect(Set(items.map { $0[1] }).isSuperset(of: ["input_ids", "greedy_ids", "greedy_text"]))
+    }
+
+    @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
+    func theBuiltInModelAgrees() throws {
+        let result = try runner.bench("parity", TestSupport.fixture("InferenceTests", "smollm2").path)
+        #expect(result.status == 0, "\(result.text)\(result.errorText)")
+        #expect(try items(result).allSatisfy { $0[4] == "ok" })
+    }
+
+    @Test func oneWrongLogitIsFound() throws {
+        let folder = try copy(named: "changed")
+        let file = folder.appendingPathComponent("golden.safetensors")
+        let golden = try SafetensorsFile(path: file.path)
+        let tensors = try golden.tensorNames.enumerated().map { index, name in
+            var values = try golden.floats(name)
+            if index == 0 { values[values.count / 2] += 1 }
+            return (name: name, shape: try golden.tensor(name).shape, values: values)
+        }
+        try SafetensorsWriter(tensors: tensors).data().write(to: file, options: .atomic)
+        let result = try runner.bench("parity", folder.path)
+        #expect(result.status == 1)
+        let failed = try items(result).filter { $0[4] == "FAIL" }.map { "\($0[0]).\($0[1])" }
+        #expect(failed == [golden.tensorNames[0]])
+        #expect(result.errorLines.count == 1 && result.errorText.contains("1 of"))
+    }
+
+    @Test func aWrongIdIsFound() throws {
+        let folder = try copy(named: "changed")
+        let file = folder.appendingPathComponent("golden.json")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let changed = text.replacing(#""greedy_text": ""#, with: #""greedy_text": "x"#)
+        #expect(changed != text)
+        try changed.write(to: file, atomically: true, encoding: .utf8)
+        let result = try runner.bench("parity", folder.path)
+        #expect(result.status == 1)
+        #expect(try items(result).filter { $0[4] == "FAIL" }.allSatisfy { $0[1] == "greedy_text" })
+    }
+
+    @Test func whatCannotBeComputedFails() throws {
+        let folder = try copy(named: "other")
+        try Data("no model".utf8).write(to: folder.appendingPathComponent("tiny-llama-q4_1.gguf"))
+        let result = try runner.bench("parity", folder.path)
+        #expect(result.status == 1)
+        let items = try items(result)
+        #expect(items.count >= 8 && items.allSatisfy { $0[4] == "FAIL" })
+    }
+
+    @Test func unreadableInputIsStatusTwo() throws {
+        let empty = runner.folder.appendingPathComponent("empty")
+        try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
+        for path in [empty.path, "/nowhere", ProgramRunner.tinyModel] {
+            let result = try runner.bench("parity", path)
+            #expect(result.status == 2 && result.output.isEmpty && result.errorLines.count == 1, "\(result.errorText)")
+        }
+        let damaged = try copy(named: "damaged")
+        try Data([1, 2, 3]).write(to: damaged.appendingPathComponent("golden.safetensors"))
+        #expect(try runner.bench("parity", damaged.path).status == 2)
+    }
+
+    @Test func everythingComputedCanBeDumped() throws {
+        let out = runner.folder.appendingPathComponent("dump").path
+        let result = try runner.bench("parity", recorded.path, "--dump", out)
+        #expect(result.status == 0)
+        let golden = try SafetensorsFile(path: recorded.appendingPathComponent("golden.safetensors").path)
+        let dumped = try SafetensorsFile(path: out + ".safetensors")
+        #expect(Set(dumped.tensorNames) == Set(golden.tensorNames))
+        for name in golden.tensorNames { #expect(try dumped.tensor(name).shape == golden.tensor(name).shape) }
+        let json = try #require(
+            JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: out + ".json")))
+                as? [String: [[String: Any]]])
+        #expect(Set(json.keys) == ["cases", "text_cases"])
+        let first = try #require(json["text_cases"]?.first { $0["name"] as? String == "raw_text" })
+        let answer = try RecordedAnswer.named("raw_text")
+        #expect(first["input_ids"] as? [Int] == answer.inputIDs.map(Int.init))
+        #expect(first["greedy_ids"] as? [Int] == answer.greedyIDs.map(Int.init))
+        #expect(first["greedy_text"] as? String == answer.greedyText)
+        let refused = try runner.bench("parity", recorded.path, "--dump", "/nowhere/dump")
+        #expect(refused.status == 1 && refused.errorText.contains("/nowhere/dump"))
+    }
+
+    @Test func speedPrintsEveryKey() throws {
+        let result = try runner.bench(
+            "speed", "--model", ProgramRunner.tinyModel, "--prompt", "16", "--generate", "8", "--depth", "4",
+            "--threads",
+            "2", "--runs", "3")
+        #expect(result.status == 0 && result.errorText == "")
+        let json = try #require(JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        let rates = ["load_seconds", "first_token_seconds", "prefill_tokens_per_second", "decode_tokens_per_second"]
+        let others = [
+            "model", "model_bytes", "weight_type", "kernel", "precision", "threads", "prompt", "generate", "depth",
+            "runs", "peak_rss_bytes", "samples",
+        ]
+        #expect(Set(json.keys) == Set(rates + others))
+        for key in ["model", "weight_type", "kernel", "precision"] { #expect(json[key] is String, "\(key)") }
+        for (key, value) in ["threads": 2, "prompt": 16, "generate": 8, "depth": 4, "runs": 3, "model_bytes": 115_296] {
+            #expect(json[key] as? Int == value, "\(key)")
+        }
+        let samples = try #require(json["samples"] as? [[String: Double]])
+        #expect(samples.count == 3 && samples.allSatisfy { Set($0.keys) == Set(rates) })
+        for key in rates {
+            let values = samples.compactMap { $0[key] }.sorted()
+            #expect(values.allSatisfy { $0 > 0 } && json[key] as? Double == values[1], "\(key) is the median")
+        }
+        #expect((json["peak_rss_bytes"] as? Int ?? 0) > 1 << 20)
+    }
+
+    @Test func wrongUsageIsStatusTwo() throws {
+        #expect(try runner.bench("speed", "--prompt", "0").status == 2)
+        #expect(try runner.bench("speed", "--runs", "x").status == 2)
+        #expect(try runner.bench("parity").status == 2)
+        #expect(
+            try runner.bench("speed", "--model", ProgramRunner.tinyModel, "--context", "16", "--prompt", "64").status
+                == 2)
+    }
+}
