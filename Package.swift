@@ -84,7 +84,7 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TensorTests", dependencies: ["Tensor", "CKernels", "TestSupport"],
-            swiftSettings: swiftSettings),
+            exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"],
             swiftSettings: swiftSettings),

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Generation
 import Inference
+import Tensor
 
 /// Options that choose and load a model.
 package struct ModelArguments: ParsableArguments {
@@ -17,11 +18,29 @@ package struct ModelArguments: ParsableArguments {
     @Option(help: "Arithmetic: exact or fast.")
     var precision: Precision?
 
+    @Option(help: "How the context is kept: f32, f16 or q8_0; the smaller, the more fits.")
+    var cache: CacheType?
+
     @Option(help: ArgumentHelp("The chat template instead of the one that the file asks for.", valueName: "name"))
     var template: String?
 
     enum Precision: String, ExpressibleByArgument, CaseIterable {
         case exact, fast
+    }
+
+    enum CacheType: String, ExpressibleByArgument, CaseIterable {
+        case f32, f16
+        // The name is the format's.
+        // swift-format-ignore: AlwaysUseLowerCamelCase
+        case q8_0
+
+        var type: GGMLType {
+            switch self {
+            case .f32: .f32
+            case .f16: .f16
+            case .q8_0: .q8_0
+            }
+        }
     }
 
     package init() {}
@@ -44,7 +63,8 @@ package struct ModelArguments: ParsableArguments {
     }
 
     var options: ModelOptions {
-        ModelOptions(contextLength: context, threadCount: threads, templateName: template)
+        ModelOptions(
+            contextLength: context, threadCount: threads, cacheType: cache?.type ?? .f32, templateName: template)
     }
 
     /// What to tell a user who asked for fast arithmetic.

@@ -19,6 +19,9 @@ struct ModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens that the context is to hold.", valueName: "n"))
     var context: Int?
 
+    @Option(help: "How the context is to be kept: f32, f16 or q8_0.")
+    var cache: ModelArguments.CacheType = .f32
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -31,7 +34,9 @@ struct ModelCommand: AsyncParsableCommand {
     func run() async throws {
         let report: ModelReport
         do throws(ModelFileError) {
-            report = ModelReport(try GGUFFile(path: (file as NSString).expandingTildeInPath), contextLength: context)
+            report = ModelReport(
+                try GGUFFile(path: (file as NSString).expandingTildeInPath), contextLength: context,
+                cacheType: cache.type)
         } catch { throw CommandError.failed(error.description) }
         if json {
             let encoder = JSONEncoder()
@@ -84,7 +89,7 @@ struct ModelReport {
         }
     }
 
-    init(_ file: GGUFFile, contextLength: Int?) {
+    init(_ file: GGUFFile, contextLength: Int?, cacheType: GGMLType) {
         var content = Content()
         content.path = file.path
         content.architecture = Self.text(file, "general.architecture") ?? "unknown"
@@ -105,7 +110,7 @@ struct ModelReport {
         do throws(ModelError) {
             let decoder = try ModelRegistry.decoder(of: file)
             content.runs = true
-            Self.describe(decoder.configuration, file, contextLength, &content)
+            Self.describe(decoder.configuration, file, contextLength, cacheType, &content)
         } catch {
             content.problem = error.description
         }
@@ -113,7 +118,8 @@ struct ModelReport {
     }
 
     private static func describe(
-        _ configuration: DecoderConfiguration, _ file: GGUFFile, _ wanted: Int?, _ content: inout Content
+        _ configuration: DecoderConfiguration, _ file: GGUFFile, _ wanted: Int?, _ cacheType: GGMLType,
+        _ content: inout Content
     ) {
         let trained = configuration.trainedContextLength
         let context = min(wanted ?? LoadedModel.defaultContextLength, trained)
@@ -124,7 +130,8 @@ struct ModelReport {
         content.vocabulary = configuration.vocabularySize
         content.context_trained = trained
         content.context = context
-        let plan = MemoryPlan(fileSize: file.size, configuration: configuration, contextLength: context)
+        let plan = MemoryPlan(
+            fileSize: file.size, configuration: configuration, contextLength: context, cacheType: cacheType)
         content.memory = Content.Memory(
             weights: plan.weights, cache: plan.cache, workspace: plan.workspace, total: plan.total,
             available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits)

@@ -117,21 +117,44 @@ void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float eps
 }
 
 typedef struct {
-    const emu_variant *variant;
+    void (*row)(float *gate, const float *up, size_t k);
     float *gate;
     const float *up;
     size_t k;
-} silu_job;
+} gate_job;
 
-static void silu_item(void *context, uint32_t row, int thread) {
+static void gate_item(void *context, uint32_t row, int thread) {
     (void)thread;
-    const silu_job *job = context;
-    job->variant->silu_multiply_row(job->gate + row * job->k, job->up + row * job->k, job->k);
+    const gate_job *job = context;
+    job->row(job->gate + row * job->k, job->up + row * job->k, job->k);
 }
 
 void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k) {
-    silu_job job = {variant(), gate, up, k};
-    emu_pool_run(pool, (uint32_t)n, silu_item, &job);
+    gate_job job = {variant()->silu_multiply_row, gate, up, k};
+    emu_pool_run(pool, (uint32_t)n, gate_item, &job);
+}
+
+void emu_gelu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k) {
+    gate_job job = {variant()->gelu_multiply_row, gate, up, k};
+    emu_pool_run(pool, (uint32_t)n, gate_item, &job);
+}
+
+typedef struct {
+    const emu_variant *variant;
+    float *x;
+    float cap;
+    size_t k;
+} cap_job;
+
+static void cap_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const cap_job *job = context;
+    job->variant->soft_cap_row(job->x + row * job->k, job->cap, job->k);
+}
+
+void emu_soft_cap(emu_pool *pool, float *x, float cap, size_t n, size_t k) {
+    cap_job job = {variant(), x, cap, k};
+    emu_pool_run(pool, (uint32_t)n, cap_item, &job);
 }
 
 typedef struct {
@@ -166,7 +189,10 @@ void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t
 
 typedef struct {
     const emu_variant *variant;
-    const float *q, *keys, *values;
+    const float *q;
+    int32_t type;
+    const uint8_t *keys, *values;
+    size_t head_bytes;
     const int32_t *const *slots;
     const int32_t *lengths;
     size_t heads, key_heads, d;
@@ -178,16 +204,23 @@ typedef struct {
 static void attention_item(void *context, uint32_t index, int thread) {
     const attention_job *job = context;
     size_t row = index / job->heads, head = index % job->heads;
-    size_t offset = head / (job->heads / job->key_heads) * job->d;
-    job->variant->attend(job->q + index * job->d, job->keys + offset, job->values + offset, job->slots[row],
-                         (size_t)job->lengths[row], job->key_heads * job->d, job->d, job->scale,
+    size_t offset = head / (job->heads / job->key_heads) * job->head_bytes;
+    job->variant->attend(job->q + index * job->d, job->type, job->keys + offset, job->values + offset,
+                         job->slots[row], (size_t)job->lengths[row], job->key_heads * job->head_bytes, job->d, job->scale,
                          job->scratch + (size_t)thread * job->max_length, job->out + index * job->d);
 }
 
-void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
-                   const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
-                   size_t max_length, float *scratch, float *out) {
-    attention_job job = {variant(), q, keys, values, slots, lengths, heads, key_heads, d, scale, max_length, scratch, out};
+bool emu_cache_type_supported(int32_t type) { return type == EMU_F32 || type == EMU_F16 || type == EMU_Q8_0; }
+
+void emu_quantize(int32_t type, const float *values, void *out, size_t count) {
+    variant()->quantize(type, values, out, count);
+}
+
+void emu_attention(emu_pool *pool, const float *q, int32_t cache_type, const void *keys, const void *values,
+                   size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
+                   size_t key_heads, size_t d, float scale, size_t max_length, float *scratch, float *out) {
+    attention_job job = {variant(), q,   cache_type, keys,  values,     head_bytes, slots, lengths,
+                         heads,     key_heads, d,    scale, max_length, scratch,    out};
     emu_pool_run(pool, (uint32_t)(n * heads), attention_item, &job);
 }
 
@@ -195,12 +228,18 @@ void emu_add(float *x, const float *y, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] += y[i];
 }
 
+void emu_scale(float *x, float factor, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] *= factor;
+}
+
 double emu_log_sum_exp(const float *x, size_t count) {
-    float greatest = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        if (x[i] > greatest) greatest = x[i];
-    }
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += exp((double)x[i] - (double)greatest);
-    return (double)greatest + log(sum);
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, 1.0f, NULL, &greatest);
+    return isfinite(greatest) ? (double)greatest + log(sum) : (double)greatest;
+}
+
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights) {
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, temperature, weights, &greatest);
+    return isfinite(greatest) ? sum : NAN;
 }

@@ -22,11 +22,13 @@ typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)
 typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
 typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
 typedef uint32_t word_lanes __attribute__((vector_size(64)));
+typedef double double_lanes __attribute__((vector_size(128)));
 
 EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
 EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
 EMU_INLINE lanes fused(lanes a, lanes b, lanes c) { return __builtin_elementwise_fma(a, b, c); }
-EMU_INLINE lanes broadcast(float value) { return (lanes){0} + value; }
+/// Subtracting zero keeps the sign of a negative zero; adding zero would lose it.
+EMU_INLINE lanes broadcast(float value) { return value - (lanes){0}; }
 
 /// The one tree by which 16 lanes become a number.
 EMU_INLINE float reduce(lanes v) {
@@ -359,11 +361,87 @@ static void silu_multiply_row(float *gate, const float *up, size_t k) {
     }
 }
 
-static void attend(const float *q, const float *keys, const float *values, const int32_t *slots, size_t length,
-                   size_t slot_stride, size_t d, float scale, float *scores, float *out) {
+/// The tanh form of GELU: x·(1 + tanh u)/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³).
+EMU_INLINE lanes gelu(lanes x) {
+    lanes u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exponential(-u));
+}
+
+static void gelu_multiply_row(float *gate, const float *up, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(gate + i, gelu(load(gate + i)) * load(up + i));
+    if (i < k) {
+        lanes result = gelu(load_rest(gate + i, k - i, 0)) * load_rest(up + i, k - i, 0);
+        memcpy(gate + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+/// cap·tanh(x / cap), from tanh y = 1 - 2 / (e^2y + 1).
+EMU_INLINE lanes capped(lanes x, float cap) {
+    return cap - 2.0f * cap / (exponential(2.0f * x / cap) + 1.0f);
+}
+
+static void soft_cap_row(float *x, float cap, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(x + i, capped(load(x + i), cap));
+    if (i < k) {
+        lanes result = capped(load_rest(x + i, k - i, 0), cap);
+        memcpy(x + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------------
+// Attention over a cache
+
+static void quantize(int32_t type, const float *values, void *out, size_t count) {
+    if (type == EMU_F32) {
+        memcpy(out, values, count * sizeof(float));
+    } else if (type == EMU_F16) {
+        for (size_t i = 0; i < count; i++) ((_Float16 *)out)[i] = (_Float16)values[i];
+    } else if (type == EMU_Q8_0) {
+        for (size_t b = 0; b < count / 32; b++) {
+            const float *in = values + 32 * b;
+            emu_block_q8_0 *block = (emu_block_q8_0 *)out + b;
+            float greatest = 0;
+            for (int i = 0; i < 32; i++) greatest = fmaxf(greatest, fabsf(in[i]));
+            float inverse = greatest > 0 ? 127.0f / greatest : 0;
+            _Float16 scale = (_Float16)(greatest / 127.0f);
+            memcpy(&block->scale, &scale, sizeof scale);
+            // Adding and subtracting 1.5·2^23 rounds to the nearest integer on every CPU alike.
+            for (int i = 0; i < 32; i++) block->quants[i] = (int8_t)((in[i] * inverse + 12582912.0f) - 12582912.0f);
+        }
+    }
+}
+
+/// The features of a cached head as fp32: where they lie, or widened into `space`.
+EMU_INLINE const float *cached_head(int32_t type, const uint8_t *head, size_t d, float *space) {
+    if (type == EMU_F32) return (const float *)head;
+    dequantize(type, head, space, d);
+    return space;
+}
+
+/// out[D] = Σ scores[t] · values[slots[t]], in the order of t.
+EMU_INLINE void weighted_sum(int32_t type, const uint8_t *values, const int32_t *slots, size_t length, size_t slot_stride,
+                             size_t d, const float *scores, float *out) {
+    float space[EMU_MAX_HEAD_SIZE];
+    lanes sums[EMU_MAX_HEAD_SIZE / LANES];
+    size_t whole = d / LANES;
+    memset(sums, 0, (whole + 1 < EMU_MAX_HEAD_SIZE / LANES ? whole + 1 : whole) * sizeof(lanes));
+    for (size_t t = 0; t < length; t++) {
+        const float *v = cached_head(type, values + (size_t)slots[t] * slot_stride, d, space);
+        lanes weight = broadcast(scores[t]);
+        for (size_t i = 0; i < whole; i++) sums[i] = fused(weight, load(v + i * LANES), sums[i]);
+        if (d % LANES != 0) sums[whole] = fused(weight, load_rest(v + whole * LANES, d % LANES, 0), sums[whole]);
+    }
+    memcpy(out, sums, d * sizeof(float));
+}
+
+static void attend(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
+                   size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out) {
+    float space[EMU_MAX_HEAD_SIZE];
     float greatest = -INFINITY;
     for (size_t t = 0; t < length; t++) {
-        float score = dot(q, keys + (size_t)slots[t] * slot_stride, d) * scale;
+        float score = dot(q, cached_head(type, keys + (size_t)slots[t] * slot_stride, d, space), d) * scale;
         scores[t] = score;
         if (score > greatest) greatest = score;
     }
@@ -382,32 +460,61 @@ static void attend(const float *q, const float *keys, const float *values, const
         sum += kept;
     }
     float inverse = 1.0f / reduce(sum);
-    // Four vectors of the head at a time, so that each pass over the values keeps its sums in registers.
+    // The common head sizes as constants, so that their sums stay in registers.
+    switch (d) {
+    case 64: weighted_sum(type, values, slots, length, slot_stride, 64, scores, out); break;
+    case 128: weighted_sum(type, values, slots, length, slot_stride, 128, scores, out); break;
+    default: weighted_sum(type, values, slots, length, slot_stride, d, scores, out); break;
+    }
+    for (size_t i = 0; i < d; i++) out[i] *= inverse;
+}
+
+/// exp((x - greatest) / temperature) lane by lane, into `weights` unless NULL; summed in double precision.
+EMU_INLINE double exponential_sum(const float *x, size_t count, float greatest, float inverse, float *weights) {
+    double_lanes sums = {0};
     size_t i = 0;
-    for (; i + 4 * LANES <= d; i += 4 * LANES) {
-        lanes a = {0}, b = {0}, c = {0}, e = {0};
-        for (size_t u = 0; u < length; u++) {
-            const float *v = values + (size_t)slots[u] * slot_stride + i;
-            lanes weight = broadcast(scores[u]);
-            a = fused(weight, load(v), a);
-            b = fused(weight, load(v + LANES), b);
-            c = fused(weight, load(v + 2 * LANES), c);
-            e = fused(weight, load(v + 3 * LANES), e);
-        }
-        store(out + i, a * inverse);
-        store(out + i + LANES, b * inverse);
-        store(out + i + 2 * LANES, c * inverse);
-        store(out + i + 3 * LANES, e * inverse);
+    for (; i + LANES <= count; i += LANES) {
+        lanes e = exponential((load(x + i) - greatest) * inverse);
+        if (weights != NULL) store(weights + i, e);
+        sums += __builtin_convertvector(e, double_lanes);
     }
-    for (; i < d; i += LANES) {
-        size_t count = d - i < LANES ? d - i : LANES;
-        lanes a = {0};
-        for (size_t u = 0; u < length; u++) {
-            a = fused(broadcast(scores[u]), load_rest(values + (size_t)slots[u] * slot_stride + i, count, 0), a);
-        }
-        a = a * inverse;
-        memcpy(out + i, &a, count * sizeof(float));
+    double part[LANES];
+    memcpy(part, &sums, sizeof part);
+    if (i < count) {
+        lanes e = exponential((load_rest(x + i, count - i, greatest) - greatest) * inverse);
+        float rest[LANES];
+        memcpy(rest, &e, sizeof rest);
+        if (weights != NULL) memcpy(weights + i, rest, (count - i) * sizeof(float));
+        for (size_t j = 0; j < count - i; j++) part[j] += (double)rest[j];
     }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) part[j] += part[j + half];
+    }
+    return part[0];
+}
+
+/// The greatest of `count` values; NaN when one of them is NaN, minus infinity when there are none.
+static float greatest_value(const float *x, size_t count) {
+    lanes best = broadcast(-INFINITY);
+    int_lanes odd = {0};
+    size_t i = 0;
+    for (; i < count; i += LANES) {
+        lanes v = count - i < LANES ? load_rest(x + i, count - i, -INFINITY) : load(x + i);
+        odd |= v != v;
+        best = __builtin_elementwise_max(best, v);
+    }
+    float greatest = -INFINITY;
+    for (int j = 0; j < LANES; j++) {
+        if (odd[j]) return NAN;
+        if (best[j] > greatest) greatest = best[j];
+    }
+    return greatest;
+}
+
+static double softmax_weights(const float *x, size_t count, float temperature, float *weights, float *greatest) {
+    *greatest = greatest_value(x, count);
+    if (!isfinite(*greatest)) return *greatest;
+    return exponential_sum(x, count, *greatest, 1.0f / temperature, weights);
 }
 
 const emu_variant EMU_VARIANT = {
@@ -415,6 +522,10 @@ const emu_variant EMU_VARIANT = {
     .dequantize = dequantize,
     .panel_product = panel_product,
     .rms_norm_row = rms_norm_row,
+    .quantize = quantize,
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
+    .gelu_multiply_row = gelu_multiply_row,
+    .soft_cap_row = soft_cap_row,
+    .softmax_weights = softmax_weights,
 };

@@ -3,6 +3,8 @@
 #ifndef EMU_VARIANT_H
 #define EMU_VARIANT_H
 
+#include "CKernels.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,10 +20,16 @@ typedef struct {
     void (*panel_product)(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias, size_t panel,
                           size_t k, const float *x, size_t n, float *out, size_t out_stride);
     void (*rms_norm_row)(const float *x, const float *weight, float epsilon, size_t k, float *out);
-    /// One query of one head.
-    void (*attend)(const float *q, const float *keys, const float *values, const int32_t *slots, size_t length,
-                   size_t slot_stride, size_t d, float scale, float *scores, float *out);
+    void (*quantize)(int32_t type, const float *values, void *out, size_t count);
+    /// One query of one head; `slot_stride` in bytes.
+    void (*attend)(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
+                   size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out);
     void (*silu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*gelu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*soft_cap_row)(float *x, float cap, size_t k);
+    /// Sets `greatest`; returns the sum of exp((x - greatest) / temperature), which go to `weights` unless NULL.
+    /// Where the greatest is not finite (one NaN suffices), that is returned and `weights` is left alone.
+    double (*softmax_weights)(const float *x, size_t count, float temperature, float *weights, float *greatest);
 } emu_variant;
 
 extern const emu_variant emu_variant_plain;

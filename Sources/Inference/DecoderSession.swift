@@ -3,8 +3,15 @@ import Tensor
 
 /// One sequence in a key-value cache: what it holds, how it grows, and how a new prompt reuses its beginning.
 package final class DecoderSession {
-    /// Rows of one prefill pass: enough to keep the threads busy, few enough to report and cancel between passes.
-    static let prefillRows = 128
+    /// Rows of one prefill pass: enough to use each weight many times, few enough that a layer, after which cancelling
+    /// is looked for, takes well under a tenth of a second (5 GFLOP) on two cores.
+    static func prefillRows(_ configuration: DecoderConfiguration) -> Int {
+        let attention = 2 * configuration.width * (configuration.attentionHeads * configuration.headSize)
+        let perLayer =
+            attention + 2 * configuration.width * configuration.keyValueWidth
+            + 3 * configuration.width * configuration.feedForwardWidth
+        return min(128, max(16, 2_500_000_000 / max(1, perLayer)))
+    }
 
     package let contextLength: Int
     private let decoder: any Decoder
@@ -16,15 +23,17 @@ package final class DecoderSession {
     /// The tokens whose keys and values are in the cache.
     package private(set) var tokens: [Int32] = []
 
-    package init(decoder: any Decoder, contextLength: Int, pool: ThreadPool) throws(ModelError) {
+    package init(
+        decoder: any Decoder, contextLength: Int, cacheType: GGMLType = .f32, pool: ThreadPool
+    ) throws(ModelError) {
         self.decoder = decoder
         self.contextLength = contextLength
         self.pool = pool
         let configuration = decoder.configuration
-        cache = try KeyValueCache(configuration, slotCount: contextLength)
+        cache = try KeyValueCache(configuration, slotCount: contextLength, type: cacheType)
         sequence = CacheSequence(contiguous: contextLength)
         workspace = try DecoderWorkspace(
-            configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
+            configuration, maximumRows: Self.prefillRows(configuration), contextLength: contextLength,
             threadCount: pool.threadCount)
         guard let logitsBuffer = FloatBuffer(count: configuration.vocabularySize) else {
             throw .outOfMemory(what: "logits", bytes: configuration.vocabularySize * 4)
@@ -64,13 +73,7 @@ package final class DecoderSession {
         var rest = newTokens
         while !rest.isEmpty {
             let part = rest.prefix(rows)
-            decoder.embed(part, into: workspace.hidden.pointer)
-            let positions = tokens.count..<tokens.count + part.count
-            let batch = DecoderBatch(sequence: sequence, positions: positions)
-            guard
-                decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled)
-            else { return false }
-            tokens.append(contentsOf: part)
+            guard run(part, isCancelled: isCancelled) else { return false }
             rest = rest.dropFirst(part.count)
             progress(newTokens.count - rest.count)
             if rest.isEmpty {
@@ -79,6 +82,47 @@ package final class DecoderSession {
                     hidden: last, count: 1, into: logitsBuffer.pointer, workspace: workspace, pool: pool)
             }
         }
+        return true
+    }
+
+    /// Appends tokens as `append` does and tells the logits behind every one of them, first to last.
+    ///
+    /// `read` gets a token's position and the logits behind it, [vocabularySize], valid during the call.
+    package func append(
+        _ newTokens: ArraySlice<Int32>, readingLogits read: (Int, UnsafeBufferPointer<Float>) -> Void
+    ) throws(ModelError) {
+        precondition(tokens.count + newTokens.count <= contextLength, "more tokens than the context holds")
+        let (rows, size) = (min(workspace.maximumRows, newTokens.count), decoder.configuration.vocabularySize)
+        guard let all = FloatBuffer(count: rows * size) else {
+            throw .outOfMemory(what: "logits", bytes: rows * size * 4)
+        }
+        var rest = newTokens
+        while !rest.isEmpty {
+            let part = rest.prefix(rows)
+            let first = tokens.count
+            _ = run(part, isCancelled: { false })
+            decoder.logits(
+                hidden: workspace.hidden.pointer, count: part.count, into: all.pointer, workspace: workspace, pool: pool
+            )
+            for row in 0..<part.count {
+                read(first + row, UnsafeBufferPointer(start: all.pointer + row * size, count: size))
+            }
+            rest = rest.dropFirst(part.count)
+            if rest.isEmpty {
+                logitsBuffer.pointer.update(from: all.pointer + (part.count - 1) * size, count: size)
+            }
+        }
+    }
+
+    /// One pass: hidden states of up to `workspace.maximumRows` tokens, whose keys and values go into the cache.
+    private func run(_ part: ArraySlice<Int32>, isCancelled: () -> Bool) -> Bool {
+        decoder.embed(part, into: workspace.hidden.pointer)
+        let positions = tokens.count..<tokens.count + part.count
+        let batch = DecoderBatch(sequence: sequence, positions: positions)
+        guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
+            return false
+        }
+        tokens.append(contentsOf: part)
         return true
     }
 
@@ -100,7 +144,7 @@ package final class DecoderSession {
         let slots = max(contextLength, promptTokens + count * maximumTokens)
         if slots > cache.slotCount {
             tokens = []
-            cache = try KeyValueCache(decoder.configuration, slotCount: slots)
+            cache = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
         }
         let (rows, width) = (count, decoder.configuration.vocabularySize)
         guard rows * width > logitsBuffer.count else { return }

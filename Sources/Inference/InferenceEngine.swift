@@ -101,6 +101,9 @@ package actor InferenceEngine: GenerationBackend {
             prefillSeconds: (ContinuousClock.now - began).seconds)
     }
 
+    private static let invalidProbabilities = GenerationFailure.backend(
+        "The model computed no valid probabilities: its weights are damaged.")
+
     // MARK: Beams
 
     /// Most tokens of an answer that every beam has room for.
@@ -142,9 +145,7 @@ package actor InferenceEngine: GenerationBackend {
             logits = next
         }
         let best = search.answer
-        guard !best.tokens.isEmpty || cancellation.isCancelled || options.maximumTokens == 0 else {
-            throw .backend("The model computed no valid probabilities: its weights are damaged.")
-        }
+        guard !search.hasFailed else { throw Self.invalidProbabilities }
         return tell(best.tokens, best.logProbabilities, hasEnded: best.hasEnded, &answer, options, send)
     }
 
@@ -178,7 +179,7 @@ package actor InferenceEngine: GenerationBackend {
     private func decode(
         _ answer: inout Answer, _ options: GenerationOptions, seed: UInt64, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationSummary {
-        var sampler = Sampler(options: options, seed: seed)
+        var sampler = Sampler(options: options, seed: seed, beginToken: loadedModel.tokenizer.bosToken)
         var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
         var stops = StopMatcher(stops: options.stopStrings)
         let limit = options.maximumTokens ?? Int.max
@@ -190,7 +191,7 @@ package actor InferenceEngine: GenerationBackend {
                 break
             }
             guard let choice = sampler.choose(session.logits) else {
-                throw .backend("The model computed no valid probabilities: its weights are damaged.")
+                throw Self.invalidProbabilities
             }
             let ended = loadedModel.tokenizer.endOfGeneration.contains(choice.token)
             let (shown, stopped) = ended ? ("", false) : stops.append(decoder.append(choice.token))

@@ -11,12 +11,17 @@ package struct ModelOptions: Sendable, Equatable {
     package var contextLength: Int?
     /// Threads to compute on; nil takes all processors.
     package var threadCount: Int?
+    /// How keys and values are kept: F32, F16 or Q8_0.
+    package var cacheType: GGMLType
     /// Name of the chat template; nil recognises the file's.
     package var templateName: String?
 
-    package init(contextLength: Int? = nil, threadCount: Int? = nil, templateName: String? = nil) {
+    package init(
+        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, templateName: String? = nil
+    ) {
         self.contextLength = contextLength
         self.threadCount = threadCount
+        self.cacheType = cacheType
         self.templateName = templateName
     }
 }
@@ -35,6 +40,7 @@ package final class LoadedModel: Sendable {
     package let description: ModelDescription
     let contextLength: Int
     let threadCount: Int
+    let cacheType: GGMLType
     private let digest = Mutex<String?>(nil)
 
     /// Maps and checks the file. Weights stay where they are, so this takes milliseconds whatever their size.
@@ -53,6 +59,7 @@ package final class LoadedModel: Sendable {
             throw .invalidContext(asked: contextLength, trained: trained)
         }
         threadCount = options.threadCount ?? ThreadPool.availableProcessors
+        cacheType = options.cacheType
         let template: ChatTemplate?
         do {
             template =
@@ -78,7 +85,7 @@ package final class LoadedModel: Sendable {
         }
         (file, decoder, tokenizer) = (other.file, other.decoder, other.tokenizer)
         promptBuilder = other.promptBuilder
-        threadCount = other.threadCount
+        (threadCount, cacheType) = (other.threadCount, other.cacheType)
         self.contextLength = contextLength
         var description = other.description
         description.contextLength = contextLength
@@ -124,7 +131,7 @@ extension DecoderSession {
     package convenience init(model: LoadedModel) throws(InferenceError) {
         do {
             try self.init(
-                decoder: model.decoder, contextLength: model.contextLength,
+                decoder: model.decoder, contextLength: model.contextLength, cacheType: model.cacheType,
                 pool: ThreadPool(threadCount: model.threadCount))
         } catch { throw .model(error) }
     }

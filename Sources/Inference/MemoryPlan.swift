@@ -18,16 +18,16 @@ package struct MemoryPlan: Sendable, Equatable {
 
     /// The plan for a decoder's configuration at a context length.
     package init(
-        fileSize: Int, configuration: DecoderConfiguration, contextLength: Int,
+        fileSize: Int, configuration: DecoderConfiguration, contextLength: Int, cacheType: GGMLType = .f32,
         threadCount: Int = ThreadPool.availableProcessors, available: Int? = MemoryPlan.availableBytes()
     ) {
         weights = fileSize
         self.contextLength = contextLength
         self.available = available
         trainedContextLength = configuration.trainedContextLength
-        bytesPerPosition = KeyValueCache.bytesPerPosition(configuration)
+        bytesPerPosition = KeyValueCache.bytesPerPosition(configuration, type: cacheType)
         cache = Self.product(bytesPerPosition, contextLength)
-        let rows = min(DecoderSession.prefillRows, contextLength)
+        let rows = min(DecoderSession.prefillRows(configuration), contextLength)
         let perRow =
             3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
             + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth

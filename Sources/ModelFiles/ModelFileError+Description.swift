@@ -85,7 +85,7 @@ extension ModelFileKind {
 }
 
 /// Text from outside made fit for one line of a terminal: control characters escaped, long text shortened.
-private func shown(_ text: String) -> String {
+package func shown(_ text: String) -> String {
     let limit = 300
     var result = ""
     var count = 0

@@ -1,48 +1,58 @@
 import Tensor
 
-/// Keys and values of every layer, in numbered slots: fp32, [layer, slot, keyValueWidth] each.
+/// Keys and values of every layer, in numbered slots: [layer, slot, keyValueWidth] each.
 ///
 /// A slot belongs to no position by itself; a `CacheSequence` says which slot holds which position, so that sequences
 /// with a common beginning can share its slots.
 package final class KeyValueCache {
     package let slotCount: Int
+    package let type: GGMLType
     private let width: Int
+    /// Bytes of one slot's keys, or values, in one layer.
+    private let slotBytes: Int
     private let keys: FloatBuffer
     private let values: FloatBuffer
 
     /// Reserves room for `slotCount` positions; memory is taken as slots are first used.
-    package init(_ configuration: DecoderConfiguration, slotCount: Int) throws(ModelError) {
+    package init(
+        _ configuration: DecoderConfiguration, slotCount: Int, type: GGMLType = .f32
+    ) throws(ModelError) {
         self.slotCount = slotCount
+        self.type = type
         width = configuration.keyValueWidth
-        let (layerFloats, firstOverflow) = slotCount.multipliedReportingOverflow(by: width)
-        let (count, secondOverflow) = layerFloats.multipliedReportingOverflow(by: configuration.layerCount)
-        guard !firstOverflow, !secondOverflow, let keys = FloatBuffer(count: count),
-            let values = FloatBuffer(count: count)
+        guard Kernels.supportsCache(type, headSize: configuration.headSize),
+            let slotBytes = type.rowBytes(columns: width)
+        else { throw .unsupportedCache(type: type.name, headSize: configuration.headSize) }
+        self.slotBytes = slotBytes
+        let (layerBytes, firstOverflow) = slotCount.multipliedReportingOverflow(by: slotBytes)
+        let (bytes, secondOverflow) = layerBytes.multipliedReportingOverflow(by: configuration.layerCount)
+        guard !firstOverflow, !secondOverflow, bytes < Int.max / 2, let keys = FloatBuffer(count: bytes / 4 + 1),
+            let values = FloatBuffer(count: bytes / 4 + 1)
         else {
-            throw .outOfMemory(
-                what: "the key-value cache", bytes: firstOverflow || secondOverflow ? Int.max : count * 8)
+            let asked = firstOverflow || secondOverflow || bytes >= Int.max / 2 ? Int.max : bytes * 2
+            throw .outOfMemory(what: "the key-value cache", bytes: asked)
         }
         self.keys = keys
         self.values = values
     }
 
     /// Bytes that a position takes.
-    package static func bytesPerPosition(_ configuration: DecoderConfiguration) -> Int {
-        configuration.layerCount * configuration.keyValueWidth * 2 * MemoryLayout<Float>.stride
+    package static func bytesPerPosition(_ configuration: DecoderConfiguration, type: GGMLType = .f32) -> Int {
+        configuration.layerCount * 2 * (type.rowBytes(columns: configuration.keyValueWidth) ?? 0)
     }
 
     /// The slots' keys of a layer: [slotCount, keyValueWidth].
-    func keys(layer: Int) -> UnsafePointer<Float> { UnsafePointer(keys.pointer + layer * slotCount * width) }
+    func keys(layer: Int) -> UnsafeRawPointer { UnsafeRawPointer(keys.pointer) + layer * slotCount * slotBytes }
 
     /// The slots' values of a layer: [slotCount, keyValueWidth].
-    func values(layer: Int) -> UnsafePointer<Float> { UnsafePointer(values.pointer + layer * slotCount * width) }
+    func values(layer: Int) -> UnsafeRawPointer { UnsafeRawPointer(values.pointer) + layer * slotCount * slotBytes }
 
     /// Stores one position's key and value, [keyValueWidth] each.
     func store(layer: Int, slot: Int, key: UnsafePointer<Float>, value: UnsafePointer<Float>) {
         precondition(slot >= 0 && slot < slotCount, "slot outside the cache")
-        let offset = (layer * slotCount + slot) * width
-        (keys.pointer + offset).update(from: key, count: width)
-        (values.pointer + offset).update(from: value, count: width)
+        let offset = (layer * slotCount + slot) * slotBytes
+        Kernels.narrow(key, count: width, to: type, into: UnsafeMutableRawPointer(keys.pointer) + offset)
+        Kernels.narrow(value, count: width, to: type, into: UnsafeMutableRawPointer(values.pointer) + offset)
     }
 }
 

@@ -45,14 +45,57 @@ package enum Kernels {
         emu_silu_multiply(pool.handle, gate, up, rows, columns)
     }
 
+    /// The largest head that attention takes.
+    package static let maximumHeadSize = Int(EMU_MAX_HEAD_SIZE)
+
+    /// Whether a cache of this type, with heads of this size, can be attended to.
+    package static func supportsCache(_ type: GGMLType, headSize: Int) -> Bool {
+        emu_cache_type_supported(type.rawValue) && headSize <= maximumHeadSize && headSize % type.blockSize == 0
+    }
+
+    /// Narrows `count` values, whole blocks, to a type that a cache may have.
+    package static func narrow(
+        _ values: UnsafePointer<Float>, count: Int, to type: GGMLType, into out: UnsafeMutableRawPointer
+    ) {
+        emu_quantize(type.rawValue, values, out, count)
+    }
+
+    /// gate[N, K] = gelu(gate) · up, GELU in its tanh form.
+    package static func geluMultiply(
+        _ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_gelu_multiply(pool.handle, gate, up, rows, columns)
+    }
+
+    /// x[N, K] = cap · tanh(x / cap).
+    package static func softCap(
+        _ x: UnsafeMutablePointer<Float>, cap: Float, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_soft_cap(pool.handle, x, cap, rows, columns)
+    }
+
+    /// x *= factor.
+    package static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        emu_scale(x, factor, count)
+    }
+
     /// x += y.
     package static func add(_ x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int) {
         emu_add(x, y, count)
     }
 
-    /// ln Σ exp(x).
+    /// ln Σ exp(x), within 1e-6; NaN when one of them is NaN, infinite when the greatest is.
     package static func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
         emu_log_sum_exp(x, count)
+    }
+
+    /// weights = exp((x - max x) / temperature), [count] each; returns their sum.
+    ///
+    /// NaN when one of them is NaN or the greatest is infinite; `weights` are then left alone. None is below exp(-87).
+    package static func softmaxWeights(
+        _ x: UnsafePointer<Float>, count: Int, temperature: Float, into weights: UnsafeMutablePointer<Float>
+    ) -> Double {
+        emu_softmax_weights(x, count, temperature, weights)
     }
 }
 
@@ -62,25 +105,33 @@ package struct AttentionShape: Sendable {
     package let heads: Int
     package let keyValueHeads: Int
     package let headSize: Int
+    /// What the products of queries and keys are multiplied by.
+    package let scale: Float
 
-    package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+    /// A nil scale is 1 / √headSize.
+    package init(heads: Int, keyValueHeads: Int, headSize: Int, scale: Float? = nil) {
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.headSize = headSize
+        self.scale = scale ?? 1 / Float(headSize).squareRoot()
     }
 
     /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
     ///
-    /// keys, values: [slot, keyValueHeads, headSize]; scratch: `pool.threadCount · max(lengths)` floats.
+    /// keys, values: [slot, keyValueHeads, headSize] of `cacheType`, whose blocks divide a head;
+    /// scratch: `pool.threadCount · max(lengths)` floats.
     package func attend(
-        queries: UnsafePointer<Float>, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
+        queries: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, cacheType: GGMLType,
         slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer, into out: UnsafeMutablePointer<Float>,
         pool: ThreadPool
     ) {
         let longest = Int(lengths.max() ?? 0)
         precondition(scratch.count >= longest * pool.threadCount, "attention scratch too small")
+        guard let headBytes = cacheType.rowBytes(columns: headSize) else {
+            preconditionFailure("the cache's blocks do not divide a head")
+        }
         emu_attention(
-            pool.handle, queries, keys, values, slots, lengths, lengths.count, heads, keyValueHeads, headSize,
-            1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
+            pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
+            keyValueHeads, headSize, scale, longest, scratch.pointer, out)
     }
 }

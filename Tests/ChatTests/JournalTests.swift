@@ -2,6 +2,7 @@ import Chat
 import Foundation
 import Generation
 import Synchronization
+import TestSupport
 import Testing
 
 struct JournalTests {

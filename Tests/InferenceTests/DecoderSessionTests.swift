@@ -38,8 +38,9 @@ import Testing
         }
     }
 
-    @Test func everyThreadCountPassSizeAndVariantGivesTheSameBits() throws {
-        let path = TestSupport.fixture("InferenceTests", "tiny-llama-q4_1.gguf").path
+    @Test(arguments: ["tiny-llama-q4_1", "tiny-llama-yarn", "tiny-qwen2", "tiny-gemma3", "tiny-gemma3-capped"])
+    func everyThreadCountPassSizeAndVariantGivesTheSameBits(_ name: String) throws {
+        let path = TestSupport.fixture("InferenceTests", "\(name).gguf").path
         let prompt = (0..<90).map { Int32(($0 * 37 + 11) % 256) }
         var expected: [Float]?
         let before = Kernels.variantName
@@ -59,8 +60,29 @@ import Testing
         }
     }
 
-    @Test func reusedPrefixGivesTheSameBits() throws {
-        let path = TestSupport.fixture("InferenceTests", "tiny-llama-f16.gguf").path
+    @Test func logitsOfWholePassesAreThoseOfSingleTokens() throws {
+        let path = TestSupport.fixture("InferenceTests", "tiny-llama-q8_0.gguf").path
+        // More than one pass, the last of them short.
+        let prompt = (0..<150).map { Int32(($0 * 37 + 11) % 256) }
+        let together = try session(path)
+        #expect(together.append(prompt[..<10]))
+        var found = [[Float]]()
+        try together.append(prompt[10...]) { position, logits in
+            #expect(position == 10 + found.count)
+            found.append(Array(logits))
+        }
+        #expect(found.count == 140 && Array(together.logits) == found.last && together.tokens == prompt)
+        let single = try session(path)
+        #expect(single.append(prompt[..<10]))
+        for (index, token) in prompt[10...].enumerated() {
+            #expect(single.append([token]))
+            #expect(Array(single.logits) == found[index], "token \(index)")
+        }
+    }
+
+    @Test(arguments: ["tiny-llama-f16", "tiny-qwen2", "tiny-gemma3"])
+    func reusedPrefixGivesTheSameBits(_ name: String) throws {
+        let path = TestSupport.fixture("InferenceTests", "\(name).gguf").path
         let first = (0..<40).map { Int32($0 + 65) }
         let second = Array(first.prefix(25)) + [7, 8, 9, 10]
         let fresh = try session(path)
@@ -71,6 +93,40 @@ import Testing
         #expect(reusing.append(second[25...]))
         #expect(Array(fresh.logits) == Array(reusing.logits))
         #expect(reusing.reuse(for: second) == second.count - 1, "the last token is computed again for its logits")
+    }
+
+    @Test func narrowCachesStayNearTheExactOneAndKeepItsInvariance() throws {
+        let decoder = try ModelRegistry.decoder(
+            of: GGUFFile(path: TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path))
+        let prompt = (0..<80).map { Int32(($0 * 53 + 7) % 256) }
+        func logits(_ type: GGMLType, rows: Int, threads: Int) throws -> [Float] {
+            let session = try DecoderSession(
+                decoder: decoder, contextLength: 128, cacheType: type, pool: ThreadPool(threadCount: threads))
+            #expect(session.append(prompt[...], passRows: rows))
+            return Array(session.logits)
+        }
+        let exact = try logits(.f32, rows: 128, threads: 1)
+        let half = try logits(.f16, rows: 128, threads: 1)
+        let difference = largestRelativeDifference(half, exact)
+        #expect(difference > 0 && difference < 2e-3, "\(difference)")
+        #expect(try logits(.f16, rows: 3, threads: 2) == half)
+        // Its heads of 16 features are no whole block of Q8_0.
+        #expect(throws: ModelError.self) { try logits(.q8_0, rows: 8, threads: 1) }
+        #expect(throws: ModelError.self) { try logits(.q4_0, rows: 8, threads: 1) }
+    }
+
+    @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
+    func anEightBitCacheStaysNearTheExactOne() throws {
+        let decoder = try ModelRegistry.decoder(of: GGUFFile(path: #require(TestSupport.builtInModel).path))
+        let prompt = (0..<48).map { Int32($0 * 71 + 300) }
+        func logits(_ type: GGMLType) throws -> [Float] {
+            let session = try DecoderSession(
+                decoder: decoder, contextLength: 64, cacheType: type, pool: ThreadPool(threadCount: 2))
+            #expect(session.append(prompt[...]))
+            return Array(session.logits)
+        }
+        let difference = largestRelativeDifference(try logits(.q8_0), try logits(.f32))
+        #expect(difference > 0 && difference < 0.02, "\(difference)")
     }
 
     @Test func cancelledPrefillKeepsCompletePasses() throws {
@@ -98,7 +154,7 @@ import Testing
     }
 }
 
-private struct Golden: Decodable {
+struct Golden: Decodable {
     struct Case: Decodable {
         let name: String
         let input_ids: [Int32]

@@ -126,11 +126,11 @@ import Testing
         let path = try #require(TestSupport.builtInModel).path
         let engine = try InferenceEngine(model: LoadedModel(path: path))
         let prompt = Prompt(messages: [PromptMessage(role: .user, text: "Write a long story about an emu.")])
-        let run = engine.generate(prompt, options: options { $0.maximumTokens = 500 })
+        let run = engine.generate(prompt, options: options { $0.maximumTokens = nil })
         let outcome = await collect(run) { if $0 == 3 { run.cancel() } }
         #expect(outcome.summary?.finishReason == .cancelled)
         #expect(outcome.tokens.count >= 3)
-        #expect(outcome.tokens.count < 100)
+        // How many more came depends on when this task was next given a processor, so the reason is what counts.
         #expect(!outcome.text.isEmpty)
     }
 

@@ -15,7 +15,7 @@ import Testing
         let folder = try TestSupport.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("mutant.safetensors").path
-        var random = SeededRandom(seed: 7)
+        var random = SeededGenerator(seed: 7)
         var accepted = 0
         for _ in 0..<Mutation.count(default: 2000) {
             let bytes = Mutation.mutate(original, with: &random)

@@ -1,22 +1,5 @@
 import Foundation
 
-/// Random numbers that are the same in every run (SplitMix64).
-package struct SeededRandom: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-
-    package init(seed: UInt64) {
-        state = seed
-    }
-
-    package mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ value >> 30) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ value >> 27) &* 0x94D0_49BB_1331_11EB
-        return value ^ value >> 31
-    }
-}
-
 /// Damages files in ways that parsers stumble over.
 package enum Mutation {
     /// How many mutants a test tries: `EMUCHAT_MUTANTS`, or what is quick enough for every run.
@@ -25,7 +8,7 @@ package enum Mutation {
     }
 
     /// A damaged copy: one to three bits, bytes, numbers, stretches or ends changed.
-    package static func mutate(_ original: [UInt8], with random: inout SeededRandom) -> [UInt8] {
+    package static func mutate(_ original: [UInt8], with random: inout SeededGenerator) -> [UInt8] {
         var bytes = original
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             guard !bytes.isEmpty else { break }
@@ -51,7 +34,7 @@ package enum Mutation {
     }
 
     /// A file that is whole, but one to three of whose values, keys or tensors are changed: most get past the header.
-    package static func mutate(_ original: GGUFBuilder, with random: inout SeededRandom) -> GGUFBuilder {
+    package static func mutate(_ original: GGUFBuilder, with random: inout SeededGenerator) -> GGUFBuilder {
         var builder = original
         for _ in 0..<Int.random(in: 1...3, using: &random) {
             let index = Int.random(in: 0..<builder.metadata.count, using: &random)
@@ -72,12 +55,12 @@ package enum Mutation {
         return builder
     }
 
-    private static func number(_ random: inout SeededRandom) -> UInt64 {
+    private static func number(_ random: inout SeededGenerator) -> UInt64 {
         Bool.random(using: &random)
             ? interesting.randomElement(using: &random) ?? 0 : UInt64.random(in: 0..<300, using: &random)
     }
 
-    private static func changed(_ value: GGUFBuilder.Value, _ random: inout SeededRandom) -> GGUFBuilder.Value {
+    private static func changed(_ value: GGUFBuilder.Value, _ random: inout SeededGenerator) -> GGUFBuilder.Value {
         switch value {
         case .uint32: return .uint32(UInt32(truncatingIfNeeded: number(&random)))
         case .int32: return .int32(Int32(truncatingIfNeeded: number(&random)))

@@ -1,5 +1,5 @@
-/// SplitMix64, so that random tests repeat.
-package struct SeededGenerator: RandomNumberGenerator {
+/// Random numbers that are the same in every run: SplitMix64 (Steele, Lea and Flood 2014).
+package struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     package init(seed: UInt64) {

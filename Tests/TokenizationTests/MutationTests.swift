@@ -30,7 +30,7 @@ import Tokenization
         let folder = try TestSupport.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
         let path = folder.appendingPathComponent("mutant.gguf").path
-        var random = SeededRandom(seed: 20_240_607)
+        var random = SeededGenerator(seed: 20_240_607)
         var headers = 0
         var tokenizers = 0
         for index in 0..<count {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Inference
+import Models
 import Tensor
 import Tokenization
 
@@ -10,8 +11,11 @@ struct PerplexityCommand: AsyncParsableCommand {
         commandName: "perplexity",
         abstract: "Measure how well a model predicts a text.",
         discussion: """
-            The text is cut into windows of --context tokens; each is scored on its second half, where every token has \
-            at least half a window before it. Of a model with a BOS token, each window begins with it.
+            The text is cut into windows of --context tokens (512); each is scored on its second half, where every \
+            token has at least half a window before it. Of a model with a BOS token, each window begins with it. What \
+            is left behind the last whole window is not used. llama.cpp's tool has the same rule.
+
+            Prints the perplexity, its standard error and the number of tokens scored, as JSON.
             """)
 
     @OptionGroup var model: ModelArguments
@@ -42,7 +46,8 @@ struct PerplexityCommand: AsyncParsableCommand {
                 "\(file): has \(ids.count) tokens; two windows of \(window) are needed. Use a longer text or a smaller --context."
             )
         }
-        let result = score(ids, window, bos, session)
+        let result: Result
+        do { result = try score(ids, window, bos, session) } catch { throw CommandError.failed(error.description) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         StandardOutput.write(try encoder.encode(result) + Data("\n".utf8))
@@ -50,26 +55,38 @@ struct PerplexityCommand: AsyncParsableCommand {
 
     private struct Result: Encodable {
         let perplexity: Double
+        /// One standard error of `perplexity`.
+        let error: Double
+        /// Tokens scored.
         let tokens: Int
     }
 
-    private func score(_ ids: [Int32], _ window: Int, _ bos: Int32?, _ session: DecoderSession) -> Result {
+    /// The rule of llama.cpp's tool, so that figures compare: the logits behind position p of the second half predict
+    /// token p + 1; tokens behind the last whole window are left out.
+    private func score(
+        _ ids: [Int32], _ window: Int, _ bos: Int32?, _ session: DecoderSession
+    ) throws(ModelError) -> Result {
         var sum = 0.0
+        var squares = 0.0
         var count = 0
         for start in stride(from: 0, through: ids.count - window, by: window) {
             var part = Array(ids[start..<start + window])
             if let bos { part[0] = bos }
             session.truncate(to: 0)
-            // As llama.cpp's tool: the logits behind position p of the second half predict token p + 1.
-            let first = window / 2
-            guard session.append(part[..<first]) else { break }
-            for position in first..<window - 1 {
-                guard session.append([part[position]]), let base = session.logits.baseAddress else { break }
-                let normalizer = Kernels.logSumExp(base, count: session.logits.count)
-                sum -= Double(session.logits[Int(part[position + 1])]) - normalizer
+            _ = session.append(part[..<(window / 2)])
+            try session.append(part[(window / 2)..<(window - 1)]) { position, logits in
+                guard let base = logits.baseAddress else { return }
+                let surprise =
+                    Kernels.logSumExp(base, count: logits.count) - Double(logits[Int(part[position + 1])])
+                sum += surprise
+                squares += surprise * surprise
                 count += 1
             }
         }
-        return Result(perplexity: count > 0 ? Foundation.exp(sum / Double(count)) : .nan, tokens: count)
+        let mean = sum / Double(count)
+        let deviation = max(0, squares / Double(count) - mean * mean).squareRoot()
+        let perplexity = Foundation.exp(mean)
+        return Result(
+            perplexity: perplexity, error: perplexity * deviation / Double(count - 1).squareRoot(), tokens: count)
     }
 }

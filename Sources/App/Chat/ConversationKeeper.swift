@@ -21,6 +21,7 @@ package actor ConversationKeeper {
     private var isOpened = false
     private var run: GenerationRun?
     private var isCancelled = false
+    private var isClosing = false
 
     private static let application = "emuchat \(emuchatVersion)"
 
@@ -99,11 +100,20 @@ package actor ConversationKeeper {
         run?.cancel()
     }
 
-    /// Stops the running answer and waits until what came is saved.
-    func close() async {
+    /// Stops the running answer, and every one that is still asked for as soon as its question is saved.
+    func beginClosing() {
+        isClosing = true
         cancel()
-        while run != nil { try? await Task.sleep(for: .milliseconds(5)) }
-        writer = writer.flatMap { session.messages.isEmpty ? nil : $0 }
+    }
+
+    /// Saves a question that will not be answered any more.
+    func keep(_ question: ConversationItem, systemText: String?) {
+        do {
+            try add(question, systemText: systemText, to: &session)
+            save()
+        } catch {
+            mailbox?.post(.sessionFailed("\(error)"))
+        }
     }
 
     /// Adds the question to the session, has it answered, and records the answer token by token.
@@ -111,6 +121,7 @@ package actor ConversationKeeper {
     /// A question that does not fit into the context is told, and changes nothing.
     package func answer(_ request: GenerationRequest) async {
         guard let mailbox else { return }
+        if isClosing { return keep(request.question, systemText: request.systemText) }
         isCancelled = false
         let before = session
         let asked: BranchPrompt
@@ -159,7 +170,7 @@ package actor ConversationKeeper {
         if case .enlargeContext(let length, _)? = request.remedy { try reload(contextLength: length) }
         guard let engine else { return nil }
         var trial = session
-        try add(request, to: &trial)
+        try add(request.question, systemText: request.systemText, to: &trial)
         let (shelf, dropped) = (shelf, trial.dropped())
         func prompt(dropping dropped: Answer.Dropped?) throws -> BranchPrompt {
             try trial.branchPrompt(dropping: dropped) { file throws in
@@ -190,12 +201,14 @@ package actor ConversationKeeper {
     }
 
     /// Appends the question, and the system text before it when that has changed.
-    private func add(_ request: GenerationRequest, to session: inout Session) throws {
+    private func add(
+        _ question: ConversationItem, systemText: String?, to session: inout Session
+    ) throws {
         let current = session.activeBranch.last { $0.role == .system }?.text ?? ""
-        let wanted = request.systemText ?? ""
+        let wanted = systemText ?? ""
         if wanted != current { session.append(role: .system, parts: [.text(wanted)], at: .now()) }
         var parts = [Part]()
-        for part in request.question.parts {
+        for part in question.parts {
             switch part {
             case .text(let text): parts.append(.text(text))
             case .picture(let number):

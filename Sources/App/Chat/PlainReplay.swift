@@ -5,6 +5,7 @@ import Generation
 /// Plays a timeline as lines of text: roles in words, nothing drawn twice, for pipes and screen readers.
 struct PlainReplay {
     let timeline: ReplayTimeline
+    /// How much faster than it was; infinite for all at once.
     let speed: Double
 
     init(timeline: ReplayTimeline, speed: Double) {

@@ -64,21 +64,45 @@ void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float eps
 void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t rotated, bool half_split,
               const float *cosine, const float *sine);
 
-/// Causal attention of N queries over a key-value cache.
-/// q, out: [N,H,D]; keys, values: [slot, KH, D] with H a multiple of KH. Query i sees the cache slots
-/// slots[i][0..<lengths[i]], in that order. scratch: [threads, max_length] floats.
-void emu_attention(emu_pool *pool, const float *q, const float *keys, const float *values, const int32_t *const *slots,
-                   const int32_t *lengths, size_t n, size_t heads, size_t key_heads, size_t d, float scale,
-                   size_t max_length, float *scratch, float *out);
+/// The most features of a head that attention takes.
+enum { EMU_MAX_HEAD_SIZE = 1024 };
+
+/// Whether a cache of this GGML type can be stored and attended to: F32, F16, Q8_0.
+bool emu_cache_type_supported(int32_t type);
+
+/// Narrows `count` values (a multiple of the type's block) to a type that a cache may have.
+void emu_quantize(int32_t type, const float *values, void *out, size_t count);
+
+/// Causal attention of N queries over a key-value cache of a GGML type.
+/// q, out: [N,H,D], D up to EMU_MAX_HEAD_SIZE; keys, values: [slot, KH, D] with H a multiple of KH, `head_bytes` bytes
+/// for the D features of a head. Query i sees the cache slots slots[i][0..<lengths[i]], in that order.
+/// scratch: [threads, max_length] floats.
+void emu_attention(emu_pool *pool, const float *q, int32_t cache_type, const void *keys, const void *values,
+                   size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
+                   size_t key_heads, size_t d, float scale, size_t max_length, float *scratch, float *out);
 
 /// gate[i] = silu(gate[i]) * up[i].
 void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
 
+/// gate[i] = gelu(gate[i]) * up[i], GELU in its tanh form.
+void emu_gelu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
+
+/// x[i] = cap * tanh(x[i] / cap), x[N,K].
+void emu_soft_cap(emu_pool *pool, float *x, float cap, size_t n, size_t k);
+
 /// x[i] += y[i].
 void emu_add(float *x, const float *y, size_t count);
 
-/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. Summed in double precision.
+/// x[i] *= factor.
+void emu_scale(float *x, float factor, size_t count);
+
+/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. The exponentials are fp32, their sum is double:
+/// within 1e-6. NaN when one of them is NaN; infinite when the greatest is.
 double emu_log_sum_exp(const float *x, size_t count);
+
+/// weights[i] = exp((x[i] - max x) / temperature), the greatest being exactly 1 and none below exp(-87); returns their
+/// sum, which is double. NaN when an x is NaN or the greatest is infinite: `weights` is then left alone.
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights);
 
 #ifdef __cplusplus
 }
