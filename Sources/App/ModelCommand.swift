@@ -41,9 +41,9 @@ struct ModelCommand: AsyncParsableCommand {
         if json {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            StandardOutput.write(try encoder.encode(report.content) + Data("\n".utf8))
+            try StandardOutput.write(encoder.encode(report.content) + Data("\n".utf8))
         } else {
-            StandardOutput.write(report.text)
+            try StandardOutput.write(report.text)
         }
     }
 }

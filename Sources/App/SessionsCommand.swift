@@ -37,9 +37,9 @@ struct SessionsCommand: AsyncParsableCommand {
             if json {
                 let encoder = JSONEncoder()
                 encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                StandardOutput.write(try encoder.encode(summaries.map(Row.init)) + Data("\n".utf8))
+                try StandardOutput.write(encoder.encode(summaries.map(Row.init)) + Data("\n".utf8))
             } else {
-                for summary in summaries { StandardOutput.write(Self.line(summary) + "\n") }
+                for summary in summaries { try StandardOutput.write(Self.line(summary) + "\n") }
             }
         }
 
@@ -91,7 +91,7 @@ struct SessionsCommand: AsyncParsableCommand {
                 session = try folders.store.load(name)
             } catch { throw CommandError.failed(error.description) }
             if json {
-                StandardOutput.write(Data(session.json.prettyBytes))
+                try StandardOutput.write(Data(session.json.prettyBytes))
             } else {
                 // A playback that does not wait.
                 try await PlainReplay(timeline: ReplayTimeline(session), speed: .infinity).run()

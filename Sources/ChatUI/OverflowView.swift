@@ -36,7 +36,7 @@ enum OverflowView {
 }
 
 /// The words about a full context.
-enum OverflowText {
+package enum OverflowText {
     static func problem(_ plan: ContextPlan) -> String {
         let needed = FigureText.grouped(plan.neededTokens)
         let answer = FigureText.grouped(plan.answerTokens)
@@ -64,7 +64,7 @@ enum OverflowText {
     }
 
     /// What an answer was asked without.
-    static func leftOut(turns: Int, pictures: Int) -> String {
+    package static func leftOut(turns: Int, pictures: Int) -> String {
         var pieces: [String] = []
         if turns > 0 { pieces.append(oldestTurns(turns)) }
         if pictures > 0 { pieces.append(count(pictures, "earlier picture")) }

@@ -50,7 +50,7 @@ struct PerplexityCommand: AsyncParsableCommand {
         do { result = try score(ids, window, bos, session) } catch { throw CommandError.failed(error.description) }
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
-        StandardOutput.write(try encoder.encode(result) + Data("\n".utf8))
+        try StandardOutput.write(encoder.encode(result) + Data("\n".utf8))
     }
 
     private struct Result: Encodable {

@@ -1,4 +1,5 @@
 import Chat
+import ChatUI
 import Generation
 
 /// Plays a timeline as lines of text: roles in words, nothing drawn twice, for pipes and screen readers.
@@ -43,8 +44,7 @@ struct PlainReplay {
         case .answerBegan(let message):
             try StandardOutput.write("emuchat:\n")
             if let now = message.answer?.dropped, now != dropped {
-                try StandardOutput.write(
-                    "(from here on without the \(now.turns) oldest turns and \(now.pictures) earlier pictures)\n")
+                try StandardOutput.write("(\(OverflowText.leftOut(turns: now.turns, pictures: now.pictures)))\n")
             }
             dropped = message.answer?.dropped
             for number in message.answer?.unseenMedia ?? [] {
