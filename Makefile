@@ -31,9 +31,7 @@ test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-# The first build shows its progress; later ones only what fails, so that the chat opens on a clean screen.
-run: setup ## set up, build, open the chat (ARGS='--model FILE' and other options)
-	@.setup/build $(BUILD) $(if $(wildcard $(BUILD)/release/emuchat),--quiet) -c release --product emuchat
+run: build ## set up, build, open the chat (ARGS='--model FILE' and other options)
 	@exec $(BUILD)/release/emuchat $(ARGS)
 
 test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)

@@ -78,6 +78,9 @@ let package = Package(
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
         .testTarget(
+            name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
+            swiftSettings: swiftSettings),
+        .testTarget(
             name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(

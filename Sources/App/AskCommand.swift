@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Generation
 import Inference
+import Screen
 
 /// `emuchat ask`: one question, one answer, for pipes and scripts.
 struct AskCommand: AsyncParsableCommand {
@@ -111,6 +112,7 @@ struct AskCommand: AsyncParsableCommand {
 
     private func unseenNote(_ numbers: [Int], _ model: ModelDescription) -> String {
         let media = numbers.map { "[Image #\($0)]" }.joined(separator: ", ")
-        return "emuchat: \(model.name) cannot see pictures: it answers without \(media).\n"
+        let name = SanitizedText.clean(model.name, newlines: .joined)
+        return "emuchat: \(name) cannot see pictures: it answers without \(media).\n"
     }
 }

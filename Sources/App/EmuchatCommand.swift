@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Screen
 
 /// The program's version.
 package let emuchatVersion = "0.1.0"
@@ -33,7 +34,10 @@ package enum CommandRunner {
             }
             exit(ExitStatus.done)
         } catch let error as CommandError {
-            if let message = error.message { StandardError.write("\(name): \(message)\n") }
+            // Names of files and options are anybody's: they do not steer the terminal.
+            if let message = error.message {
+                StandardError.write("\(name): \(SanitizedText.clean(message, newlines: .joined))\n")
+            }
             exit(error.status)
         } catch {
             let status = command.exitCode(for: error)
@@ -43,7 +47,7 @@ package enum CommandRunner {
                 print(message)
                 exit(ExitStatus.done)
             }
-            StandardError.write(message + "\n")
+            StandardError.write(SanitizedText.clean(message) + "\n")
             exit(status == .validationFailure ? ExitStatus.usage : ExitStatus.failed)
         }
     }

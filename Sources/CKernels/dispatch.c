@@ -117,21 +117,44 @@ void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float eps
 }
 
 typedef struct {
-    const emu_variant *variant;
+    void (*row)(float *gate, const float *up, size_t k);
     float *gate;
     const float *up;
     size_t k;
-} silu_job;
+} gate_job;
 
-static void silu_item(void *context, uint32_t row, int thread) {
+static void gate_item(void *context, uint32_t row, int thread) {
     (void)thread;
-    const silu_job *job = context;
-    job->variant->silu_multiply_row(job->gate + row * job->k, job->up + row * job->k, job->k);
+    const gate_job *job = context;
+    job->row(job->gate + row * job->k, job->up + row * job->k, job->k);
 }
 
 void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k) {
-    silu_job job = {variant(), gate, up, k};
-    emu_pool_run(pool, (uint32_t)n, silu_item, &job);
+    gate_job job = {variant()->silu_multiply_row, gate, up, k};
+    emu_pool_run(pool, (uint32_t)n, gate_item, &job);
+}
+
+void emu_gelu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k) {
+    gate_job job = {variant()->gelu_multiply_row, gate, up, k};
+    emu_pool_run(pool, (uint32_t)n, gate_item, &job);
+}
+
+typedef struct {
+    const emu_variant *variant;
+    float *x;
+    float cap;
+    size_t k;
+} cap_job;
+
+static void cap_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const cap_job *job = context;
+    job->variant->soft_cap_row(job->x + row * job->k, job->cap, job->k);
+}
+
+void emu_soft_cap(emu_pool *pool, float *x, float cap, size_t n, size_t k) {
+    cap_job job = {variant(), x, cap, k};
+    emu_pool_run(pool, (uint32_t)n, cap_item, &job);
 }
 
 typedef struct {
@@ -205,12 +228,18 @@ void emu_add(float *x, const float *y, size_t count) {
     for (size_t i = 0; i < count; i++) x[i] += y[i];
 }
 
+void emu_scale(float *x, float factor, size_t count) {
+    for (size_t i = 0; i < count; i++) x[i] *= factor;
+}
+
 double emu_log_sum_exp(const float *x, size_t count) {
-    float greatest = -INFINITY;
-    for (size_t i = 0; i < count; i++) {
-        if (x[i] > greatest) greatest = x[i];
-    }
-    double sum = 0;
-    for (size_t i = 0; i < count; i++) sum += exp((double)x[i] - (double)greatest);
-    return (double)greatest + log(sum);
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, 1.0f, NULL, &greatest);
+    return isfinite(greatest) ? (double)greatest + log(sum) : (double)greatest;
+}
+
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights) {
+    float greatest;
+    double sum = variant()->softmax_weights(x, count, temperature, weights, &greatest);
+    return isfinite(greatest) ? sum : NAN;
 }

@@ -22,6 +22,7 @@ typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)
 typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
 typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
 typedef uint32_t word_lanes __attribute__((vector_size(64)));
+typedef double double_lanes __attribute__((vector_size(128)));
 
 EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
 EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
@@ -360,6 +361,35 @@ static void silu_multiply_row(float *gate, const float *up, size_t k) {
     }
 }
 
+/// The tanh form of GELU: x·(1 + tanh u)/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³).
+EMU_INLINE lanes gelu(lanes x) {
+    lanes u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
+    return x / (1.0f + exponential(-u));
+}
+
+static void gelu_multiply_row(float *gate, const float *up, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(gate + i, gelu(load(gate + i)) * load(up + i));
+    if (i < k) {
+        lanes result = gelu(load_rest(gate + i, k - i, 0)) * load_rest(up + i, k - i, 0);
+        memcpy(gate + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+/// cap·tanh(x / cap), from tanh y = 1 - 2 / (e^2y + 1).
+EMU_INLINE lanes capped(lanes x, float cap) {
+    return cap - 2.0f * cap / (exponential(2.0f * x / cap) + 1.0f);
+}
+
+static void soft_cap_row(float *x, float cap, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(x + i, capped(load(x + i), cap));
+    if (i < k) {
+        lanes result = capped(load_rest(x + i, k - i, 0), cap);
+        memcpy(x + i, &result, (k - i) * sizeof(float));
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // Attention over a cache
 
@@ -439,6 +469,54 @@ static void attend(const float *q, int32_t type, const uint8_t *keys, const uint
     for (size_t i = 0; i < d; i++) out[i] *= inverse;
 }
 
+/// exp((x - greatest) / temperature) lane by lane, into `weights` unless NULL; summed in double precision.
+EMU_INLINE double exponential_sum(const float *x, size_t count, float greatest, float inverse, float *weights) {
+    double_lanes sums = {0};
+    size_t i = 0;
+    for (; i + LANES <= count; i += LANES) {
+        lanes e = exponential((load(x + i) - greatest) * inverse);
+        if (weights != NULL) store(weights + i, e);
+        sums += __builtin_convertvector(e, double_lanes);
+    }
+    double part[LANES];
+    memcpy(part, &sums, sizeof part);
+    if (i < count) {
+        lanes e = exponential((load_rest(x + i, count - i, greatest) - greatest) * inverse);
+        float rest[LANES];
+        memcpy(rest, &e, sizeof rest);
+        if (weights != NULL) memcpy(weights + i, rest, (count - i) * sizeof(float));
+        for (size_t j = 0; j < count - i; j++) part[j] += (double)rest[j];
+    }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int j = 0; j < half; j++) part[j] += part[j + half];
+    }
+    return part[0];
+}
+
+/// The greatest of `count` values; NaN when one of them is NaN, minus infinity when there are none.
+static float greatest_value(const float *x, size_t count) {
+    lanes best = broadcast(-INFINITY);
+    int_lanes odd = {0};
+    size_t i = 0;
+    for (; i < count; i += LANES) {
+        lanes v = count - i < LANES ? load_rest(x + i, count - i, -INFINITY) : load(x + i);
+        odd |= v != v;
+        best = __builtin_elementwise_max(best, v);
+    }
+    float greatest = -INFINITY;
+    for (int j = 0; j < LANES; j++) {
+        if (odd[j]) return NAN;
+        if (best[j] > greatest) greatest = best[j];
+    }
+    return greatest;
+}
+
+static double softmax_weights(const float *x, size_t count, float temperature, float *weights, float *greatest) {
+    *greatest = greatest_value(x, count);
+    if (!isfinite(*greatest)) return *greatest;
+    return exponential_sum(x, count, *greatest, 1.0f / temperature, weights);
+}
+
 const emu_variant EMU_VARIANT = {
     .name = EMU_VARIANT_NAME,
     .dequantize = dequantize,
@@ -447,4 +525,7 @@ const emu_variant EMU_VARIANT = {
     .quantize = quantize,
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
+    .gelu_multiply_row = gelu_multiply_row,
+    .soft_cap_row = soft_cap_row,
+    .softmax_weights = softmax_weights,
 };

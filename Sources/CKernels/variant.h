@@ -25,6 +25,11 @@ typedef struct {
     void (*attend)(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
                    size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out);
     void (*silu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*gelu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*soft_cap_row)(float *x, float cap, size_t k);
+    /// Sets `greatest`; returns the sum of exp((x - greatest) / temperature), which go to `weights` unless NULL.
+    /// Where the greatest is not finite (one NaN suffices), that is returned and `weights` is left alone.
+    double (*softmax_weights)(const float *x, size_t count, float temperature, float *weights, float *greatest);
 } emu_variant;
 
 extern const emu_variant emu_variant_plain;

@@ -15,6 +15,28 @@ package struct Answer: Sendable, Equatable {
         }
     }
 
+    /// What the question was asked without, because the context could not hold it.
+    ///
+    /// Messages are always left out from the branch's beginning on, so that the last one of them says which. The choice
+    /// stays in force for what follows the answer.
+    package struct Dropped: Sendable, Equatable {
+        /// How many turns were left out whole.
+        package var turns: Int
+        /// The last message of them; nil when there are none.
+        package var lastMessage: Int?
+        /// How many pictures and clips were left out of turns that stayed.
+        package var pictures: Int
+        /// The last message whose pictures were left out; nil when there are none.
+        package var lastPictureMessage: Int?
+
+        package init(turns: Int, lastMessage: Int?, pictures: Int, lastPictureMessage: Int?) {
+            self.turns = turns
+            self.lastMessage = lastMessage
+            self.pictures = pictures
+            self.lastPictureMessage = lastPictureMessage
+        }
+    }
+
     package var model: Model
     package var template: String
     package var options: GenerationOptions
@@ -26,7 +48,9 @@ package struct Answer: Sendable, Equatable {
     package var finishReason: FinishReason?
     /// The program ended before the answer did, and the answer was recovered from the journal.
     package var wasInterrupted: Bool
-    /// Numbers (from 1, in reading order of the prompt) of pictures that the model could not see.
+    /// What was left out of the prompt; nil when nothing was.
+    package var dropped: Dropped?
+    /// Numbers (from 1, in reading order of the branch) of pictures that the model could not see.
     package var unseenMedia: [Int]
     package var promptTokens: Int
     /// How many of them the key-value cache still held.
@@ -42,7 +66,8 @@ package struct Answer: Sendable, Equatable {
 
     package init(
         model: Model, template: String, options: GenerationOptions, seed: UInt64, kernel: String, precision: String,
-        unseenMedia: [Int] = [], promptTokens: Int = 0, reusedTokens: Int = 0, unknown: [String: JSONValue] = [:]
+        dropped: Dropped? = nil, unseenMedia: [Int] = [], promptTokens: Int = 0, reusedTokens: Int = 0,
+        unknown: [String: JSONValue] = [:]
     ) {
         self.model = model
         self.template = template
@@ -52,6 +77,7 @@ package struct Answer: Sendable, Equatable {
         self.precision = precision
         finishReason = nil
         wasInterrupted = false
+        self.dropped = dropped
         self.unseenMedia = unseenMedia
         self.promptTokens = promptTokens
         self.reusedTokens = reusedTokens
@@ -64,12 +90,14 @@ package struct Answer: Sendable, Equatable {
 
     /// What is known when a generation has started.
     package init(
-        model: ModelDescription, modelDigest: String?, options: GenerationOptions, start: GenerationStart
+        model: ModelDescription, modelDigest: String?, options: GenerationOptions, start: GenerationStart,
+        dropped: Dropped? = nil
     ) {
         self.init(
             model: Model(name: model.name, path: model.path, sha256: modelDigest), template: model.templateName,
             options: options, seed: start.seed, kernel: model.kernel, precision: model.precision,
-            unseenMedia: start.unseenMedia, promptTokens: start.promptTokens.count, reusedTokens: start.reusedTokens)
+            dropped: dropped, unseenMedia: start.unseenMedia, promptTokens: start.promptTokens.count,
+            reusedTokens: start.reusedTokens)
     }
 }
 

@@ -3,7 +3,7 @@ import Generation
 extension Answer {
     package var json: JSONValue {
         var fields = unknown
-        // Unknown fields of the two inner objects are kept under the objects' own names.
+        // Unknown fields of the inner objects are kept under the objects' own names.
         var modelFields = Self.members(unknown["model"])
         modelFields["name"] = .string(model.name)
         modelFields["path"] = .string(model.path)
@@ -17,6 +17,9 @@ extension Answer {
         fields["precision"] = .string(precision)
         fields["finish_reason"] = finishReason.map { .string($0.rawValue) } ?? .null
         fields["interrupted"] = .bool(wasInterrupted)
+        if let dropped {
+            fields["dropped"] = .object(Self.members(unknown["dropped"]).merging(dropped.fields) { $1 })
+        }
         fields["unseen_media"] = .integers(unseenMedia)
         fields["prompt_tokens"] = .integer(Int64(promptTokens))
         fields["reused_tokens"] = .integer(Int64(reusedTokens))
@@ -54,6 +57,13 @@ extension Answer {
             _ = fields.take("finish_reason")
         }
         let wasInterrupted = try fields.optionalBool("interrupted") ?? false
+        var droppedFields: FieldReader?
+        var dropped: Dropped?
+        if let value = fields.take("dropped") {
+            var inner = try FieldReader(value, path: fields.path("dropped"))
+            dropped = try Dropped(from: &inner)
+            droppedFields = inner
+        }
         let unseen = try fields.integers("unseen_media", limit: SessionLimits.partsPerMessage, in: 1...largest)
         let promptTokens = try fields.integer("prompt_tokens", in: 0...largest)
         let reusedTokens = try fields.integer("reused_tokens", in: 0...largest)
@@ -81,9 +91,11 @@ extension Answer {
         }
         self.init(
             model: model, template: template, options: options, seed: seed, kernel: kernel, precision: precision,
-            unseenMedia: unseen, promptTokens: promptTokens, reusedTokens: reusedTokens, unknown: fields.rest)
+            dropped: dropped, unseenMedia: unseen, promptTokens: promptTokens, reusedTokens: reusedTokens,
+            unknown: fields.rest)
         unknown["model"] = modelFields.rest.isEmpty ? nil : .object(modelFields.rest)
         unknown["options"] = optionFields.rest.isEmpty ? nil : .object(optionFields.rest)
+        unknown["dropped"] = droppedFields.flatMap { $0.rest.isEmpty ? nil : .object($0.rest) }
         finishReason = reason
         self.wasInterrupted = wasInterrupted
         tokenIDs = ids.map { Int32(clamping: $0) }
@@ -107,6 +119,26 @@ extension Answer {
         }
         guard let rest = String(validating: bytes[start...], as: UTF8.self) else { return nil }
         return (pieces, rest)
+    }
+}
+
+extension Answer.Dropped {
+    var fields: [String: JSONValue] {
+        [
+            "turns": .integer(Int64(turns)),
+            "last_message": lastMessage.map { .integer(Int64($0)) } ?? .null,
+            "pictures": .integer(Int64(pictures)),
+            "last_picture_message": lastPictureMessage.map { .integer(Int64($0)) } ?? .null,
+        ]
+    }
+
+    init(from fields: inout FieldReader) throws(SessionFormatError) {
+        let largest = SessionLimits.largestNumber
+        self.init(
+            turns: try fields.integer("turns", in: 0...largest),
+            lastMessage: try fields.optionalInteger("last_message", in: 1...largest),
+            pictures: try fields.integer("pictures", in: 0...largest),
+            lastPictureMessage: try fields.optionalInteger("last_picture_message", in: 1...largest))
     }
 }
 

@@ -20,6 +20,12 @@ package enum Action: Sendable {
     /// An event of the generation that `Effect.startGeneration` started.
     case generationEventArrived(GenerationEvent)
 
+    /// The question of `Effect.startGeneration` does not fit into the context, and nothing was sent. Of the conversation
+    /// this many of the oldest turns had been left out before.
+    case contextOverflowed(ContextPlan, droppedTurns: Int)
+    /// The running answer is asked for without so much, and the answer before was not.
+    case conversationShortened(turns: Int, pictures: Int)
+
     /// A conversation was opened: it takes the place of the one shown. Its items' ids are unique and positive.
     case conversationOpened(OpenedConversation)
     case sessionSaved(name: String)

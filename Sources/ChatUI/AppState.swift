@@ -65,6 +65,14 @@ package struct AppState: Equatable, Sendable {
         package var after: Editor
     }
 
+    /// A question that does not fit into the context, while the user is asked what to do.
+    package struct Overflow: Equatable, Sendable {
+        package var questionID: ConversationItem.ID
+        package var plan: ContextPlan
+        /// Turns that were left out before; the plan's turns are counted behind them.
+        package var droppedTurns: Int
+    }
+
     package var setting: Setting
     package var size: Size
     /// Seconds since 1970, as of the last tick.
@@ -93,6 +101,7 @@ package struct AppState: Equatable, Sendable {
     package var systemText: String?
 
     package var answer: RunningAnswer?
+    package var overflow: Overflow?
     /// Questions in the order in which they will be answered.
     package var waiting: [ConversationItem.ID] = []
     /// Tokens that the context held after the last answer; nil before the first.

@@ -30,6 +30,8 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         case cutShort
         /// Numbers of the pictures that did not reach the model.
         case didNotSee([Int])
+        /// From this answer on the oldest turns, or pictures of those that stayed, were left out of what was sent.
+        case leftOut(turns: Int, pictures: Int)
         /// The answer could not go on; the text says why and what to do.
         case failed(String)
     }

@@ -37,10 +37,15 @@ struct ConversationLayout {
                 ConversationLine(content: .text(TextLine(name, bar?.style ?? theme.dim)), bar: bar, right: right(item)))
         }
         for mark in item.marks {
-            if case .didNotSee(let numbers) = mark { lines += text(didNotSee(numbers), theme.dim, bar) }
+            switch mark {
+            case .didNotSee(let numbers): lines += text(didNotSee(numbers), theme.dim, bar)
+            case .leftOut(let turns, let pictures):
+                lines += text(OverflowText.leftOut(turns: turns, pictures: pictures), theme.dim, bar)
+            case .waiting, .stopped, .cutShort, .failed: break
+            }
         }
         lines += body(item, bar)
-        for mark in item.marks { lines += after(mark, bar) }
+        for mark in item.marks { lines += after(mark, item, bar) }
         return lines
     }
 
@@ -77,12 +82,14 @@ struct ConversationLayout {
         "did not see " + numbers.map(Picture.placeholder).joined(separator: ", ")
     }
 
-    private func after(_ mark: ConversationItem.Mark, _ bar: Span?) -> [ConversationLine] {
+    private func after(_ mark: ConversationItem.Mark, _ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
         switch mark {
-        case .didNotSee: []
+        case .didNotSee, .leftOut: []
         case .stopped: text("⏹ stopped", theme.dim, bar)
         case .cutShort: text("… cut short by the token limit", theme.dim, bar)
         case .failed(let message): text("⚠ " + message, theme.error, bar)
+        case .waiting where state.overflow?.questionID == item.id:
+            text("not sent yet", theme.dim, bar)
         case .waiting:
             switch state.model {
             case .ready: text("waiting for the answer before", theme.dim, bar)

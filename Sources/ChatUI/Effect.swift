@@ -7,7 +7,8 @@ package enum Effect: Equatable, Sendable {
     case loadPictures([PictureRequest])
     /// Draw a picture into at most this many cells; answers by `previewRendered`.
     case renderPreview(number: Int, size: Size)
-    /// Add the question to the session and answer it; answers by `generationEventArrived`.
+    /// Add the question to the session and answer it; answers by `generationEventArrived`, or by `contextOverflowed`
+    /// before anything is sent.
     case startGeneration(GenerationRequest)
     /// Stop the running answer; its `finished` event still comes.
     case cancelGeneration
@@ -46,14 +47,18 @@ package struct GenerationRequest: Equatable, Sendable {
     package let answerID: ConversationItem.ID
     package let systemText: String?
     package let options: GenerationOptions
+    /// What was chosen when the question had not fitted into the context.
+    package let remedy: ContextRemedy?
 
     package init(
-        question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions
+        question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions,
+        remedy: ContextRemedy? = nil
     ) {
         self.question = question
         self.answerID = answerID
         self.systemText = systemText
         self.options = options
+        self.remedy = remedy
     }
 }
 

@@ -38,6 +38,13 @@ enum FigureText {
         return (value < 0 ? "-" : "") + String(digits)
     }
 
+    /// Memory in decimal units, such as `48 MB` or `1.5 GB`; the number and its unit stay on one line.
+    static func bytes(_ count: Int) -> String {
+        let megabytes = Double(count) / 1e6
+        if megabytes >= 999.5 { return tenths(megabytes / 1000) + "\u{A0}GB" }
+        return megabytes < 0.95 ? "less than 1 MB" : "\(Int(megabytes.rounded()))\u{A0}MB"
+    }
+
     /// Parameters of a model, such as `135M` or `7B`.
     static func parameters(_ count: Int) -> String {
         let value = Double(count)

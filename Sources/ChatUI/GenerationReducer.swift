@@ -12,9 +12,16 @@ enum GenerationReducer {
 
     /// Starts the next answer when the model is free and a question waits.
     static func startNext(_ state: inout AppState) -> [Effect] {
-        guard case .ready = state.model, state.answer == nil, !state.waiting.isEmpty else { return [] }
+        guard case .ready = state.model, state.answer == nil, state.overflow == nil, !state.waiting.isEmpty else {
+            return []
+        }
         let id = state.waiting.removeFirst()
-        guard let index = state.index(of: id) else { return startNext(&state) }
+        return start(&state, id, remedy: nil) ?? startNext(&state)
+    }
+
+    /// Starts the answer to a question; nil when there is no such item.
+    static func start(_ state: inout AppState, _ id: ConversationItem.ID, remedy: ContextRemedy?) -> [Effect]? {
+        guard let index = state.index(of: id) else { return nil }
         state.items[index].marks.removeAll { $0 == .waiting }
         let answer = ConversationItem(id: state.nextItemID, speaker: .assistant, parts: [], time: state.now)
         state.nextItemID += 1
@@ -27,7 +34,7 @@ enum GenerationReducer {
             .startGeneration(
                 GenerationRequest(
                     question: state.items[index], answerID: answer.id, systemText: state.systemText,
-                    options: state.options))
+                    options: state.options, remedy: remedy))
         ]
     }
 
@@ -44,14 +51,18 @@ enum GenerationReducer {
         guard state.editor.isEmpty, let id = state.waiting.last, let index = state.index(of: id) else { return false }
         state.waiting.removeLast()
         let item = state.items.remove(at: index)
-        state.editor.setElements(
-            item.parts.flatMap { part -> [Editor.Element] in
-                switch part {
-                case .text(let text): text.map { .character($0) }
-                case .picture(let number): [.picture(number)]
-                }
-            })
+        state.editor.setElements(elements(item))
         return true
+    }
+
+    /// An item as the editor holds it.
+    static func elements(_ item: ConversationItem) -> [Editor.Element] {
+        item.parts.flatMap { part -> [Editor.Element] in
+            switch part {
+            case .text(let text): text.map { .character($0) }
+            case .picture(let number): [.picture(number)]
+            }
+        }
     }
 
     static func reduce(_ state: inout AppState, _ event: GenerationEvent) -> [Effect] {
@@ -62,6 +73,8 @@ enum GenerationReducer {
             state.answer?.progress = progress
         case .started(let start):
             state.answer?.progress = nil
+            // Less than before, when turns were left out.
+            state.contextTokens = start.promptTokens.count
             let unseen = pictures(start.unseenMedia, askedBy: answer, in: state)
             if !unseen.isEmpty { state.items[index].marks.append(.didNotSee(unseen)) }
         case .provisional(let text):
@@ -123,7 +136,7 @@ enum GenerationReducer {
 
     private static func text(_ failure: GenerationFailure) -> String {
         switch failure {
-        case .contextOverflow(let needed, let available):
+        case .contextOverflow(let needed, let available, _):
             "this turn needs \(FigureText.grouped(needed)) tokens; the context holds \(FigureText.grouped(available))."
                 + " /new begins afresh, Up brings the question back"
         case .invalidOption(let message): message + ". /set shows all options"

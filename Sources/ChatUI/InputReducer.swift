@@ -26,6 +26,7 @@ enum InputReducer {
     private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
         if let effects = everywhere(&state, key) { return effects }
         if state.replay != nil { return replay(&state, key) }
+        if state.overflow != nil { return OverflowReducer.reduce(&state, key) }
         return chat(&state, key)
     }
 

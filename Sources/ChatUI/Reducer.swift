@@ -18,7 +18,16 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         state.pictures[number]?.preview = block
         effects = []
     case .generationEventArrived(let event): effects = GenerationReducer.reduce(&state, event)
+    case .contextOverflowed(let plan, let droppedTurns):
+        OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
+        effects = []
+    case .conversationShortened(let turns, let pictures):
+        if let id = state.answer?.itemID, let index = state.index(of: id) {
+            state.items[index].marks.append(.leftOut(turns: turns, pictures: pictures))
+        }
+        effects = []
     case .conversationOpened(let conversation):
+        OverflowReducer.keepEditing(&state)
         state.replaceConversation(conversation)
         effects = []
     case .sessionSaved(let name):

@@ -12,7 +12,7 @@ struct ScreenGeometry: Equatable {
     let isCompact: Bool
     let conversation: Rect
     let separatorRow: Int
-    /// The editor, or the replay bar.
+    /// The editor, the replay bar, or the question what to do about a full context.
     let editor: Rect
     /// Errors and notes below the editor.
     let messages: Rect
@@ -24,11 +24,15 @@ struct ScreenGeometry: Equatable {
         isCompact = Self.isCompact(size)
         statusRow = size.rows - 1
         let columns = max(1, size.columns)
-        let messageLines = state.replay == nil ? InputMessages.lines(state, columns: columns - 2).count : 0
+        let showsEditor = state.replay == nil && state.overflow == nil
+        let messageLines = showsEditor ? InputMessages.lines(state, columns: columns - 2).count : 0
         let messageRows = min(messageLines, max(0, size.rows / 3))
-        let hintRows = isCompact || state.replay != nil || messageRows > 0 ? 0 : 1
+        let hintRows = isCompact || !showsEditor || messageRows > 0 ? 0 : 1
         var editorRows = 1
-        if state.replay == nil {
+        if let overflow = state.overflow, state.replay == nil {
+            // Every way out has to be seen; the conversation can wait.
+            editorRows = min(OverflowView.lines(overflow, size: size, theme: .standard).count, max(1, size.rows - 2))
+        } else if showsEditor {
             let wanted = EditorLayout(state.editor, columns: Self.editorColumns(size)).rows.count
             editorRows = min(wanted, max(1, size.rows / 3))
         }

@@ -102,6 +102,7 @@ enum StatusLine {
             return Span("Ctrl-C again leaves" + (isNarrow ? "" : " · any other key stays"), theme.warning)
         }
         if state.answer != nil { return Span("Esc stops", theme.text) }
+        if state.overflow != nil { return Span("Esc keeps editing", theme.text) }
         if state.replay != nil { return isNarrow ? Span("q leaves", theme.dim) : nil }
         if !state.waiting.isEmpty && state.editor.isEmpty { return Span("Esc takes it back", theme.text) }
         if state.editor.isEmpty { return Span("Ctrl-D leaves", theme.dim) }

@@ -19,6 +19,8 @@ package func view(_ state: AppState, theme: Theme = .standard) -> Frame {
     SeparatorView.draw(state, theme, geometry, &frame)
     if let replay = state.replay {
         ReplayBar.draw(replay, theme, geometry, &frame)
+    } else if let overflow = state.overflow {
+        OverflowView.draw(overflow, theme, geometry, &frame)
     } else {
         EditorView.draw(state, theme, geometry, &frame)
     }

@@ -42,7 +42,7 @@ package struct GenerationStart: Sendable, Equatable {
     /// How many of them the key-value cache still held.
     package let reusedTokens: Int
     /// Numbers (from 1, in reading order) of the pictures and clips that the model cannot see.
-    package let unseenMedia: [Int]
+    package var unseenMedia: [Int]
     /// The seed in use.
     package let seed: UInt64
     /// Seconds spent on pictures and on the prompt.
@@ -125,8 +125,9 @@ package struct GenerationSummary: Sendable, Equatable {
 
 /// Why a generation could not go on.
 package enum GenerationFailure: Error, Sendable, Equatable {
-    /// The prompt does not fit. Nothing was changed.
-    case contextOverflow(needed: Int, available: Int)
+    /// The prompt does not fit. Nothing was changed. `sufficient` is a context length that would hold it with an answer;
+    /// nil when the model was not trained for one.
+    case contextOverflow(needed: Int, available: Int, sufficient: Int? = nil)
     /// An option is out of its range; the text names it and the range.
     case invalidOption(String)
     /// The backend failed; the text is for people.

@@ -26,12 +26,7 @@ package struct Prompt: Sendable, Equatable {
 
     /// The pictures and clips in reading order.
     package var media: [PromptPart] {
-        messages.flatMap(\.parts).filter { part in
-            switch part {
-            case .image, .video: true
-            case .text, .markup: false
-            }
-        }
+        messages.flatMap(\.parts).filter(\.isMedium)
     }
 }
 

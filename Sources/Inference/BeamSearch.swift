@@ -63,6 +63,8 @@ package struct BeamSearch: Sendable {
     package private(set) var beams: [Beam]
     private var finished: [Finished] = []
     private var isDone = false
+    /// Whether there were logits that are no numbers.
+    package private(set) var hasFailed = false
 
     package init(_ configuration: Configuration) {
         self.configuration = configuration
@@ -71,11 +73,11 @@ package struct BeamSearch: Sendable {
     }
 
     /// Takes the logits behind every beam, in the beams' order, and returns how the next beams continue these; nil when
-    /// the search is over, or when there is no number among the logits.
+    /// the search is over, or has failed.
     package mutating func advance(_ logits: [UnsafeBufferPointer<Float>]) -> [Continuation]? {
         guard !isDone, logits.count == beams.count else { return nil }
-        let candidates = best(2 * configuration.beamCount, logits)
-        guard let bestScore = candidates.first?.score else {
+        guard let candidates = best(2 * configuration.beamCount, logits), let bestScore = candidates.first?.score else {
+            hasFailed = true
             isDone = true
             return nil
         }
@@ -142,32 +144,71 @@ package struct BeamSearch: Sendable {
         }
     }
 
-    /// The best continuations over all beams and tokens, best first, of equals the lowest beam and token.
-    private func best(_ count: Int, _ logits: [UnsafeBufferPointer<Float>]) -> [Candidate] {
-        var best: [Candidate] = []
+    /// The best continuations over all beams and tokens, best first, of equals the lowest beam and token; nil when a
+    /// beam's logits are no numbers.
+    private func best(_ count: Int, _ logits: [UnsafeBufferPointer<Float>]) -> [Candidate]? {
+        var ranking = Ranking(count: count)
+        let penalty = Float(configuration.repetitionPenalty)
         for (parent, row) in logits.enumerated() {
-            guard let base = row.baseAddress else { continue }
+            guard let base = row.baseAddress else { return nil }
             let normalizer = Kernels.logSumExp(base, count: row.count)
-            guard normalizer.isFinite else { continue }
+            guard normalizer.isFinite else { return nil }
             let beam = beams[parent]
-            var repeated = Set(beam.tokens)
-            if let begin = configuration.beginToken { repeated.insert(begin) }
-            for token in row.indices {
+            // The few tokens whose scores a penalty changes come first, so that the others need no more than a look.
+            var repeated = Set<Int32>()
+            if penalty != 1 {
+                repeated = Set(beam.tokens)
+                if let begin = configuration.beginToken { repeated.insert(begin) }
+            }
+            for token in repeated where token >= 0 && Int(token) < row.count {
+                let logProbability = Float(Double(row[Int(token)]) - normalizer)
+                let score = logProbability < 0 ? logProbability * penalty : logProbability / penalty
+                ranking.add(
+                    Candidate(
+                        parent: parent, token: token, score: score + beam.score, logProbability: logProbability))
+            }
+            var least = ranking.leastLogit(after: beam.score, normalizer)
+            for token in row.indices where row[token] >= least {
+                guard !repeated.contains(Int32(token)) else { continue }
                 let logProbability = Float(Double(row[token]) - normalizer)
-                var score = logProbability
-                if configuration.repetitionPenalty != 1, repeated.contains(Int32(token)) {
-                    let penalty = Float(configuration.repetitionPenalty)
-                    score = score < 0 ? score * penalty : score / penalty
-                }
-                score += beam.score
-                if best.count == count, let least = best.last, score <= least.score { continue }
-                let place = best.firstIndex { $0.score < score } ?? best.count
-                best.insert(
-                    Candidate(parent: parent, token: Int32(token), score: score, logProbability: logProbability),
-                    at: place)
-                if best.count > count { best.removeLast() }
+                ranking.add(
+                    Candidate(
+                        parent: parent, token: Int32(token), score: logProbability + beam.score,
+                        logProbability: logProbability))
+                least = ranking.leastLogit(after: beam.score, normalizer)
             }
         }
-        return best
+        return ranking.candidates
+    }
+
+    /// The best candidates so far, best first.
+    private struct Ranking {
+        let count: Int
+        private(set) var candidates: [Candidate] = []
+
+        init(count: Int) {
+            self.count = count
+        }
+
+        mutating func add(_ candidate: Candidate) {
+            let place = candidates.firstIndex { Self.precedes(candidate, $0) } ?? candidates.count
+            guard place < count else { return }
+            candidates.insert(candidate, at: place)
+            if candidates.count > count { candidates.removeLast() }
+        }
+
+        private static func precedes(_ a: Candidate, _ b: Candidate) -> Bool {
+            a.score != b.score ? a.score > b.score : (a.parent, a.token) < (b.parent, b.token)
+        }
+
+        /// A logit below which nothing behind a beam of that score can be among the best; scores are rounded to fp32,
+        /// and the slack is above their rounding.
+        func leastLogit(after score: Float, _ normalizer: Double) -> Float {
+            guard candidates.count == count, let last = candidates.last, last.score > -.infinity else {
+                return -.infinity
+            }
+            let slack = 1e-3 + 1e-6 * (abs(Double(last.score)) + abs(Double(score)) + abs(normalizer))
+            return Float(Double(last.score) - Double(score) + normalizer - slack)
+        }
     }
 }

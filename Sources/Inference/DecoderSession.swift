@@ -3,8 +3,15 @@ import Tensor
 
 /// One sequence in a key-value cache: what it holds, how it grows, and how a new prompt reuses its beginning.
 package final class DecoderSession {
-    /// Rows of one prefill pass: enough to keep the threads busy, few enough to report and cancel between passes.
-    static let prefillRows = 128
+    /// Rows of one prefill pass: enough to use each weight many times, few enough that a layer, after which cancelling
+    /// is looked for, takes well under a tenth of a second (5 GFLOP) on two cores.
+    static func prefillRows(_ configuration: DecoderConfiguration) -> Int {
+        let attention = 2 * configuration.width * (configuration.attentionHeads * configuration.headSize)
+        let perLayer =
+            attention + 2 * configuration.width * configuration.keyValueWidth
+            + 3 * configuration.width * configuration.feedForwardWidth
+        return min(128, max(16, 2_500_000_000 / max(1, perLayer)))
+    }
 
     package let contextLength: Int
     private let decoder: any Decoder
@@ -26,7 +33,7 @@ package final class DecoderSession {
         cache = try KeyValueCache(configuration, slotCount: contextLength, type: cacheType)
         sequence = CacheSequence(contiguous: contextLength)
         workspace = try DecoderWorkspace(
-            configuration, maximumRows: min(Self.prefillRows, contextLength), contextLength: contextLength,
+            configuration, maximumRows: Self.prefillRows(configuration), contextLength: contextLength,
             threadCount: pool.threadCount)
         guard let logitsBuffer = FloatBuffer(count: configuration.vocabularySize) else {
             throw .outOfMemory(what: "logits", bytes: configuration.vocabularySize * 4)

@@ -61,7 +61,10 @@ package actor InferenceEngine: GenerationBackend {
             let tokens = built.tokens
             guard !tokens.isEmpty else { throw .backend("There is nothing to answer: the prompt is empty.") }
             guard tokens.count < session.contextLength else {
-                throw .contextOverflow(needed: tokens.count + 1, available: session.contextLength)
+                throw .contextOverflow(
+                    needed: tokens.count + 1, available: session.contextLength,
+                    sufficient: loadedModel.sufficientContext(
+                        promptTokens: tokens.count, maximumTokens: options.maximumTokens))
             }
             var answer = Answer(began: began, cancellation: cancellation)
             try reserveBeams(options, promptTokens: tokens.count)
@@ -97,6 +100,9 @@ package actor InferenceEngine: GenerationBackend {
             seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: 0,
             prefillSeconds: (ContinuousClock.now - began).seconds)
     }
+
+    private static let invalidProbabilities = GenerationFailure.backend(
+        "The model computed no valid probabilities: its weights are damaged.")
 
     // MARK: Beams
 
@@ -139,9 +145,7 @@ package actor InferenceEngine: GenerationBackend {
             logits = next
         }
         let best = search.answer
-        guard !best.tokens.isEmpty || cancellation.isCancelled || options.maximumTokens == 0 else {
-            throw .backend("The model computed no valid probabilities: its weights are damaged.")
-        }
+        guard !search.hasFailed else { throw Self.invalidProbabilities }
         return tell(best.tokens, best.logProbabilities, hasEnded: best.hasEnded, &answer, options, send)
     }
 
@@ -175,7 +179,7 @@ package actor InferenceEngine: GenerationBackend {
     private func decode(
         _ answer: inout Answer, _ options: GenerationOptions, seed: UInt64, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationSummary {
-        var sampler = Sampler(options: options, seed: seed)
+        var sampler = Sampler(options: options, seed: seed, beginToken: loadedModel.tokenizer.bosToken)
         var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
         var stops = StopMatcher(stops: options.stopStrings)
         let limit = options.maximumTokens ?? Int.max
@@ -187,7 +191,7 @@ package actor InferenceEngine: GenerationBackend {
                 break
             }
             guard let choice = sampler.choose(session.logits) else {
-                throw .backend("The model computed no valid probabilities: its weights are damaged.")
+                throw Self.invalidProbabilities
             }
             let ended = loadedModel.tokenizer.endOfGeneration.contains(choice.token)
             let (shown, stopped) = ended ? ("", false) : stops.append(decoder.append(choice.token))

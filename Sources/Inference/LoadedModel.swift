@@ -77,6 +77,23 @@ package final class LoadedModel: Sendable {
             contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact")
     }
 
+    /// The same model with a context of another length; the file stays mapped and nothing is read anew.
+    package init(_ other: LoadedModel, contextLength: Int) throws(InferenceError) {
+        let trained = other.decoder.configuration.trainedContextLength
+        guard contextLength >= Self.leastContextLength, contextLength <= trained else {
+            throw .invalidContext(asked: contextLength, trained: trained)
+        }
+        (file, decoder, tokenizer) = (other.file, other.decoder, other.tokenizer)
+        promptBuilder = other.promptBuilder
+        (threadCount, cacheType) = (other.threadCount, other.cacheType)
+        self.contextLength = contextLength
+        var description = other.description
+        description.contextLength = contextLength
+        self.description = description
+        let known = other.digest.withLock { $0 }
+        digest.withLock { $0 = known }
+    }
+
     /// SHA-256 of the file, computed once.
     package func hexadecimalDigest() -> String {
         digest.withLock { known in

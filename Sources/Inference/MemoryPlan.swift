@@ -27,7 +27,7 @@ package struct MemoryPlan: Sendable, Equatable {
         trainedContextLength = configuration.trainedContextLength
         bytesPerPosition = KeyValueCache.bytesPerPosition(configuration, type: cacheType)
         cache = Self.product(bytesPerPosition, contextLength)
-        let rows = min(DecoderSession.prefillRows, contextLength)
+        let rows = min(DecoderSession.prefillRows(configuration), contextLength)
         let perRow =
             3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
             + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth

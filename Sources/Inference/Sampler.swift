@@ -1,4 +1,3 @@
-import Foundation
 import Generation
 import Tensor
 
@@ -8,111 +7,84 @@ import Tensor
 package struct Sampler: Sendable {
     private let options: GenerationOptions
     private var random: RandomSource
-    /// Tokens of the answer so far, which the repetition penalty applies to; the prompt's are left alone, as in the
-    /// beam search of the official Emu2 code.
-    private var seen: Set<Int32> = []
+    /// What the repetition penalty applies to: the answer's tokens so far and the begin-of-sequence token, as in the
+    /// official Emu2 code, where that token stands for the whole prompt. The prompt's own tokens are left alone.
+    private var seen: Set<Int32>
+    // Kept from token to token, so that nothing as long as the vocabulary is allocated for each.
+    private var penalized: [Float] = []
+    private var weights: [Float] = []
+    private var candidates = CandidateList()
 
-    package init(options: GenerationOptions, seed: UInt64) {
+    package init(options: GenerationOptions, seed: UInt64, beginToken: Int32? = nil) {
         self.options = options
         random = RandomSource(seed: seed)
+        seen = beginToken.map { [$0] } ?? []
     }
 
     /// A chosen token and its log-probability under the unchanged logits.
     package struct Choice: Sendable, Equatable {
         package let token: Int32
         package let logProbability: Float
+
+        package init(token: Int32, logProbability: Float) {
+            self.token = token
+            self.logProbability = logProbability
+        }
     }
 
-    /// Chooses from `logits`, which must hold at least one value; nil when none of them is a number.
+    /// Chooses from `logits`; nil when there are none, when one of them is not a number, or when the greatest is
+    /// infinite.
     package mutating func choose(_ logits: UnsafeBufferPointer<Float>) -> Choice? {
         guard let base = logits.baseAddress else { return nil }
         let normalizer = Kernels.logSumExp(base, count: logits.count)
-        let token = options.temperature == 0 ? greatest(logits) : draw(logits)
-        guard let token, normalizer.isFinite else { return nil }
+        guard normalizer.isFinite else { return nil }
+        let token: Int32? =
+            if options.repetitionPenalty == 1 { select(logits) } else { selectPenalized(logits) }
+        guard let token else { return nil }
         seen.insert(token)
         return Choice(token: token, logProbability: Float(Double(logits[Int(token)]) - normalizer))
     }
 
-    private func penalized(_ logits: UnsafeBufferPointer<Float>, _ token: Int) -> Float {
-        let logit = logits[token]
-        guard options.repetitionPenalty != 1, seen.contains(Int32(token)) else { return logit }
+    private mutating func selectPenalized(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
+        // Taken out while it is read, so that it is not copied.
+        var changed = penalized
+        penalized = []
+        changed.replaceSubrange(0..., with: logits)
         let penalty = Float(options.repetitionPenalty)
-        return logit > 0 ? logit / penalty : logit * penalty
+        for token in seen where token >= 0 && Int(token) < changed.count {
+            let logit = changed[Int(token)]
+            changed[Int(token)] = logit > 0 ? logit / penalty : logit * penalty
+        }
+        defer { penalized = changed }
+        return changed.withUnsafeBufferPointer { select($0) }
     }
 
-    private func greatest(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
-        var best: Int?
-        var bestLogit = -Float.infinity
-        for token in logits.indices {
-            let logit = options.repetitionPenalty == 1 ? logits[token] : penalized(logits, token)
-            if logit > bestLogit {
-                best = token
-                bestLogit = logit
-            }
-        }
-        return best.map(Int32.init)
+    private mutating func select(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
+        options.temperature == 0 ? Self.greatest(logits) : draw(logits)
+    }
+
+    private static func greatest(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
+        var best = 0
+        for token in logits.indices where logits[token] > logits[best] { best = token }
+        return logits.isEmpty ? nil : Int32(best)
     }
 
     private mutating func draw(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
-        var candidates = candidates(logits)
-        guard let greatest = candidates.first?.logit, greatest > -.infinity else { return nil }
-        var total = 0.0
-        for index in candidates.indices {
-            candidates[index].weight = exp((Double(candidates[index].logit) - Double(greatest)) / options.temperature)
-            total += candidates[index].weight
-        }
-        var count = candidates.count
-        if options.topP < 1 {
-            // The shortest beginning that holds the share; always at least one.
-            var held = 0.0
-            for (index, candidate) in candidates.enumerated() {
-                held += candidate.weight
-                if held >= options.topP * total {
-                    count = index + 1
-                    break
-                }
+        guard let base = logits.baseAddress else { return nil }
+        if weights.count != logits.count { weights = [Float](repeating: 0, count: logits.count) }
+        // Below this all but the most probable token weigh nothing, and dividing by less could overflow.
+        let temperature = max(Float(options.temperature), 0x1p-20)
+        let total = weights.withUnsafeMutableBufferPointer { buffer in
+            buffer.baseAddress.map {
+                Kernels.softmaxWeights(base, count: logits.count, temperature: temperature, into: $0)
             }
         }
-        if options.minP > 0 {
-            let least = options.minP * candidates[0].weight
-            count = min(count, candidates.firstIndex { $0.weight < least } ?? count)
-        }
-        let kept = candidates[..<max(1, count)]
-        var target = random.unitInterval() * kept.reduce(0) { $0 + $1.weight }
-        for candidate in kept {
-            target -= candidate.weight
-            if target < 0 { return candidate.token }
-        }
-        return kept.last?.token
-    }
-
-    private struct Candidate {
-        let token: Int32
-        let logit: Float
-        var weight = 0.0
-
-        /// Best first, of equals the lowest id, so that the order never depends on the sort.
-        static func precedes(_ a: Candidate, _ b: Candidate) -> Bool {
-            a.logit != b.logit ? a.logit > b.logit : a.token < b.token
-        }
-    }
-
-    /// Tokens that could be drawn, best first.
-    private func candidates(_ logits: UnsafeBufferPointer<Float>) -> [Candidate] {
-        var candidates = [Candidate]()
-        // Below this share of the best token's probability nothing is ever drawn from 64-bit sums; leaving these out
-        // early spares sorting a whole vocabulary.
-        var greatest = -Float.infinity
-        for token in logits.indices { greatest = max(greatest, penalized(logits, token)) }
-        let floor = greatest - Float(40 * options.temperature)
-        for token in logits.indices {
-            let logit = penalized(logits, token)
-            if logit >= floor { candidates.append(Candidate(token: Int32(token), logit: logit)) }
-        }
-        candidates.sort(by: Candidate.precedes)
-        if options.topK > 0, options.topK < candidates.count {
-            candidates.removeLast(candidates.count - options.topK)
-        }
-        return candidates
+        guard let total, total.isFinite else { return nil }
+        let least = options.topK == 0 && options.topP == 1 ? Float(options.minP) : 0
+        candidates.collect(weights, logits, atLeast: least)
+        if options.topK > 0 { candidates.keep(count: options.topK) }
+        if options.topP < 1 { candidates.keep(mass: options.topP * candidates.mass) }
+        if options.minP > 0 { candidates.keep(atLeast: Float(options.minP)) }
+        return candidates.draw(random.unitInterval())
     }
 }

@@ -6,10 +6,14 @@ struct AttentionView {
     // The pointers above stay valid while the sequences live.
     private let sequences: [CacheSequence]
 
-    init(_ batch: DecoderBatch) {
+    /// With a window, a row sees so many positions at most: its own and those just before it.
+    init(_ batch: DecoderBatch, window: Int? = nil) {
         sequences = batch.sequences
-        slots = batch.sequences.map { UnsafePointer($0.slots.baseAddress) }
-        lengths = batch.positions.map { Int32($0 + 1) }
+        let seen = batch.positions.map { min($0 + 1, window ?? Int.max) }
+        slots = zip(zip(batch.sequences, batch.positions), seen).map { row, seen in
+            row.0.slots.baseAddress.map { UnsafePointer($0 + (row.1 + 1 - seen)) }
+        }
+        lengths = seen.map { Int32($0) }
         targets = zip(batch.sequences, batch.positions).map { sequence, position in
             precondition(position < sequence.slots.count, "position outside its sequence")
             return Int(sequence.slots[position])

@@ -13,7 +13,8 @@ extension ModelError: CustomStringConvertible {
             "\(shown(path)): \(shown(tensor)): stored as \(type), which cannot be computed with. "
                 + "Get the model in Q4_1, Q8_0 or another common type."
         case .invalidParameter(let path, let key, let found, let expected):
-            "\(shown(path)): \(shown(key)): expected \(expected), found \(shown(found)). The file is damaged or converted wrongly: get it again."
+            "\(shown(path)): \(shown(key)): expected \(expected), found \(shown(found)). "
+                + "The file is damaged or converted wrongly: get it again."
         case .unsupportedFeature(let path, let feature):
             "\(shown(path)): needs \(shown(feature)), which this version cannot compute. Choose another model with --model."
         case .unsupportedCache(let type, let headSize):

@@ -3,7 +3,9 @@ import ModelFiles
 /// The model families that can be run, by the name their files give.
 package enum ModelRegistry {
     private static let decoders: [String: @Sendable (GGUFFile) throws(ModelError) -> any Decoder] = [
-        "llama": { (file) throws(ModelError) in try LlamaDecoder(file: file) }
+        "gemma3": { (file) throws(ModelError) in try Gemma3Decoder(file: file) },
+        "llama": { (file) throws(ModelError) in try LlamaDecoder(file: file) },
+        "qwen2": { (file) throws(ModelError) in try Qwen2Decoder(file: file) },
     ]
 
     /// The architectures that can be run, sorted.

@@ -2,10 +2,21 @@ import ModelFiles
 import Tensor
 
 /// Takes tensors of a GGUF file by name, shape and use, with errors that name them.
-struct TensorSource {
+final class TensorSource {
     let file: GGUFFile
+    private var taken: Set<String> = []
 
+    init(file: GGUFFile) {
+        self.file = file
+    }
+
+    /// Whether the file has a tensor.
     func contains(_ name: String) -> Bool { file.tensors[name] != nil }
+
+    /// Refuses a file without a tensor.
+    func require(_ name: String) throws(ModelError) {
+        do { _ = try file.tensor(name) } catch { throw .file(error) }
+    }
 
     /// A matrix [rows, columns], used where it lies.
     func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
@@ -26,7 +37,18 @@ struct TensorSource {
         return values
     }
 
+    /// The number of weights, when all tensors were taken.
+    ///
+    /// A tensor that nobody took belongs to a computation that would be left out in silence.
+    func finish() throws(ModelError) -> Int {
+        if let name = file.tensors.keys.filter({ !taken.contains($0) }).min() {
+            throw .unsupportedFeature(path: file.path, feature: "the tensor \(name)")
+        }
+        return file.tensors.values.reduce(0) { $0 + $1.elementCount }
+    }
+
     private func tensor(_ name: String, shape: [Int]) throws(ModelError) -> GGUFTensor {
+        taken.insert(name)
         do { return try file.tensor(name, shape: shape) } catch { throw .file(error) }
     }
 }

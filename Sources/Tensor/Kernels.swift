@@ -60,14 +60,42 @@ package enum Kernels {
         emu_quantize(type.rawValue, values, out, count)
     }
 
+    /// gate[N, K] = gelu(gate) · up, GELU in its tanh form.
+    package static func geluMultiply(
+        _ gate: UnsafeMutablePointer<Float>, _ up: UnsafePointer<Float>, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_gelu_multiply(pool.handle, gate, up, rows, columns)
+    }
+
+    /// x[N, K] = cap · tanh(x / cap).
+    package static func softCap(
+        _ x: UnsafeMutablePointer<Float>, cap: Float, rows: Int, columns: Int, pool: ThreadPool
+    ) {
+        emu_soft_cap(pool.handle, x, cap, rows, columns)
+    }
+
+    /// x *= factor.
+    package static func scale(_ x: UnsafeMutablePointer<Float>, by factor: Float, count: Int) {
+        emu_scale(x, factor, count)
+    }
+
     /// x += y.
     package static func add(_ x: UnsafeMutablePointer<Float>, _ y: UnsafePointer<Float>, count: Int) {
         emu_add(x, y, count)
     }
 
-    /// ln Σ exp(x).
+    /// ln Σ exp(x), within 1e-6; NaN when one of them is NaN, infinite when the greatest is.
     package static func logSumExp(_ x: UnsafePointer<Float>, count: Int) -> Double {
         emu_log_sum_exp(x, count)
+    }
+
+    /// weights = exp((x - max x) / temperature), [count] each; returns their sum.
+    ///
+    /// NaN when one of them is NaN or the greatest is infinite; `weights` are then left alone. None is below exp(-87).
+    package static func softmaxWeights(
+        _ x: UnsafePointer<Float>, count: Int, temperature: Float, into weights: UnsafeMutablePointer<Float>
+    ) -> Double {
+        emu_softmax_weights(x, count, temperature, weights)
     }
 }
 
@@ -77,11 +105,15 @@ package struct AttentionShape: Sendable {
     package let heads: Int
     package let keyValueHeads: Int
     package let headSize: Int
+    /// What the products of queries and keys are multiplied by.
+    package let scale: Float
 
-    package init(heads: Int, keyValueHeads: Int, headSize: Int) {
+    /// A nil scale is 1 / √headSize.
+    package init(heads: Int, keyValueHeads: Int, headSize: Int, scale: Float? = nil) {
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.headSize = headSize
+        self.scale = scale ?? 1 / Float(headSize).squareRoot()
     }
 
     /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
@@ -100,7 +132,6 @@ package struct AttentionShape: Sendable {
         }
         emu_attention(
             pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
-            keyValueHeads, headSize,
-            1 / Float(headSize).squareRoot(), longest, scratch.pointer, out)
+            keyValueHeads, headSize, scale, longest, scratch.pointer, out)
     }
 }

@@ -20,7 +20,9 @@ package struct RotaryAngles: Sendable {
     let sine: [Float]
 
     /// Angles at `positions` for pair frequencies `inverseFrequencies[R/2]`, in radians per position.
-    package init(positions: [Int], inverseFrequencies: [Double], layout: Layout) {
+    ///
+    /// Rotated features are also multiplied by `magnitude`, as YaRN does.
+    package init(positions: [Int], inverseFrequencies: [Double], layout: Layout, magnitude: Double = 1) {
         self.layout = layout
         rotatedFeatures = inverseFrequencies.count * 2
         var cosine = [Float]()
@@ -30,8 +32,8 @@ package struct RotaryAngles: Sendable {
         for position in positions {
             for frequency in inverseFrequencies {
                 let angle = Double(position) * frequency
-                cosine.append(Float(cos(angle)))
-                sine.append(Float(sin(angle)))
+                cosine.append(Float(magnitude * cos(angle)))
+                sine.append(Float(magnitude * sin(angle)))
             }
         }
         self.cosine = cosine

@@ -161,6 +161,8 @@ package final class Terminal {
 
 /// Ends a wait of `Terminal.waitForEvents` early.
 package struct TerminalWaker: Sendable {
+    package init() {}
+
     /// Safe from any thread, also when nobody waits.
     package func wake() {
         emu_signals_wake()

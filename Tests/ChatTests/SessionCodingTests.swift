@@ -14,6 +14,13 @@ struct SessionCodingTests {
         #expect(text.contains("\"file\": \"media/\(Examples.digest).jpg\""))
     }
 
+    @Test func answersFromBeforeAnythingCouldBeDroppedAreRead() throws {
+        let json = try Examples.session().json.replacing("messages[2].answer.dropped", with: nil)
+        let session = try Session(json: json)
+        #expect(session.message(3)?.answer?.dropped == nil)
+        #expect(session.json == json)
+    }
+
     @Test func unknownFieldsSurviveARewriteAtEveryLevel() throws {
         let original = try Examples.session().json
         for object in original.objects {
@@ -49,6 +56,9 @@ struct SessionCodingTests {
         ("messages[2].answer.token_text_lengths[2]", .integer(1 << 50), "messages[2].answer.token_text_lengths"),
         ("messages[2].answer.options.beams", .integer(0), "messages[2].answer.options.beams"),
         ("messages[2].answer.options.stop[0]", .null, "messages[2].answer.options.stop[0]"),
+        ("messages[2].answer.dropped", .integer(1), "messages[2].answer.dropped"),
+        ("messages[2].answer.dropped.turns", .integer(-1), "messages[2].answer.dropped.turns"),
+        ("messages[2].answer.dropped.last_message", .integer(0), "messages[2].answer.dropped.last_message"),
         ("messages[2].role", .string("user"), "messages[2].answer"),
     ])
     func wrongFieldsAreNamed(_ path: String, _ value: JSONValue, _ reported: String) throws {

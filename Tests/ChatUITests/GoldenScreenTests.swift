@@ -115,6 +115,22 @@ enum Screens {
             chat.answer("More of it.")
             return chat
         },
+        Screen(name: "overflow") { size in
+            var chat = conversation(size)
+            chat.type("And which of the two is heavier?\n")
+            chat.act(.contextOverflowed(.example, droppedTurns: 0))
+            return chat
+        },
+        Screen(name: "shortened") { size in
+            var chat = conversation(size)
+            chat.type("And which of the two is heavier?\n")
+            chat.act(.contextOverflowed(.example, droppedTurns: 0))
+            chat.type("1")
+            chat.act(.conversationShortened(turns: 3, pictures: 0))
+            chat.start(unseen: [2])
+            chat.answer("The second")
+            return chat
+        },
         Screen(name: "replay") { size in
             var chat = conversation(size)
             let status = ReplayStatus(position: 42, duration: 130, speed: 1, isPaused: false)

@@ -38,8 +38,9 @@ import Testing
         }
     }
 
-    @Test func everyThreadCountPassSizeAndVariantGivesTheSameBits() throws {
-        let path = TestSupport.fixture("InferenceTests", "tiny-llama-q4_1.gguf").path
+    @Test(arguments: ["tiny-llama-q4_1", "tiny-llama-yarn", "tiny-qwen2", "tiny-gemma3", "tiny-gemma3-capped"])
+    func everyThreadCountPassSizeAndVariantGivesTheSameBits(_ name: String) throws {
+        let path = TestSupport.fixture("InferenceTests", "\(name).gguf").path
         let prompt = (0..<90).map { Int32(($0 * 37 + 11) % 256) }
         var expected: [Float]?
         let before = Kernels.variantName
@@ -79,8 +80,9 @@ import Testing
         }
     }
 
-    @Test func reusedPrefixGivesTheSameBits() throws {
-        let path = TestSupport.fixture("InferenceTests", "tiny-llama-f16.gguf").path
+    @Test(arguments: ["tiny-llama-f16", "tiny-qwen2", "tiny-gemma3"])
+    func reusedPrefixGivesTheSameBits(_ name: String) throws {
+        let path = TestSupport.fixture("InferenceTests", "\(name).gguf").path
         let first = (0..<40).map { Int32($0 + 65) }
         let second = Array(first.prefix(25)) + [7, 8, 9, 10]
         let fresh = try session(path)
@@ -152,7 +154,7 @@ import Testing
     }
 }
 
-private struct Golden: Decodable {
+struct Golden: Decodable {
     struct Case: Decodable {
         let name: String
         let input_ids: [Int32]

@@ -126,11 +126,11 @@ import Testing
         let path = try #require(TestSupport.builtInModel).path
         let engine = try InferenceEngine(model: LoadedModel(path: path))
         let prompt = Prompt(messages: [PromptMessage(role: .user, text: "Write a long story about an emu.")])
-        let run = engine.generate(prompt, options: options { $0.maximumTokens = 500 })
+        let run = engine.generate(prompt, options: options { $0.maximumTokens = nil })
         let outcome = await collect(run) { if $0 == 3 { run.cancel() } }
         #expect(outcome.summary?.finishReason == .cancelled)
         #expect(outcome.tokens.count >= 3)
-        #expect(outcome.tokens.count < 100)
+        // How many more came depends on when this task was next given a processor, so the reason is what counts.
         #expect(!outcome.text.isEmpty)
     }
 
@@ -167,12 +167,13 @@ import Testing
     @Test func aPromptThatDoesNotFitIsRefusedBeforeAnythingChanges() async throws {
         let long = Prompt(messages: [PromptMessage(role: .user, text: String(repeating: "word ", count: 100))])
         let outcome = await collect(try engine(context: 64).generate(long, options: .greedy))
-        guard case .contextOverflow(let needed, let available)? = outcome.failure else {
+        guard case .contextOverflow(let needed, let available, let sufficient)? = outcome.failure else {
             Issue.record("\(outcome.order)")
             return
         }
         #expect(available == 64)
         #expect(needed > 64)
+        #expect(sufficient.map { $0 >= needed } ?? true)
         #expect(outcome.order == "x")
     }
 

@@ -120,6 +120,24 @@ import Testing
         }
     }
 
+    @Test func geluAndSoftCapFollowTheirFormulas() {
+        let pool = ThreadPool(threadCount: 1)
+        // More than 16 values, so that whole vectors and the rest are both computed.
+        let input: [Float] = [-1e30, -100, -8, -3, -1, -0.1, -1e-6, 0, 1e-6, 0.1, 0.5, 1, 2, 3, 8, 100, 1e30, -2, 20]
+        var gate = input
+        let up = [Float](repeating: 2, count: gate.count)
+        Kernels.geluMultiply(&gate, up, rows: 1, columns: gate.count, pool: pool)
+        for (found, x) in zip(gate, input.map(Double.init)) {
+            let expected = x * (1 + tanh((2 / Double.pi).squareRoot() * (x + 0.044715 * x * x * x)))
+            #expect(abs(Double(found) - expected) <= 1e-6 * max(1, abs(expected)), "gelu(\(x)) = \(found)")
+        }
+        var capped = input
+        Kernels.softCap(&capped, cap: 4, rows: 1, columns: capped.count, pool: pool)
+        for (found, x) in zip(capped, input.map(Double.init)) {
+            #expect(abs(Double(found) - 4 * tanh(x / 4)) <= 2e-6, "cap(\(x)) = \(found)")
+        }
+    }
+
     @Test func rotationKeepsLengthsAndPairsAsItsLayoutSays() {
         let pool = ThreadPool(threadCount: 1)
         for layout in [RotaryAngles.Layout.interleaved, .halfSplit] {

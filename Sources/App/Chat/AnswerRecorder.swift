@@ -7,13 +7,19 @@ final class AnswerRecorder {
     /// The session, with the answer once it has finished.
     private(set) var session: Session
     private let options: GenerationOptions
+    private let dropped: Answer.Dropped?
     private let model: ModelDescription
     private let created: Timestamp
     private var recording: AnswerRecording?
 
-    init(session: Session, options: GenerationOptions, model: ModelDescription, created: Timestamp) {
+    /// - Parameter dropped: what the prompt leaves out of the session.
+    init(
+        session: Session, options: GenerationOptions, dropped: Answer.Dropped?, model: ModelDescription,
+        created: Timestamp
+    ) {
         self.session = session
         self.options = options
+        self.dropped = dropped
         self.model = model
         self.created = created
     }
@@ -21,7 +27,7 @@ final class AnswerRecorder {
     func begin(_ start: GenerationStart, _ writer: SessionWriter?) throws(SessionError) {
         let recording = AnswerRecording(
             id: session.nextID, parent: session.activeLeaf, created: created,
-            answer: Answer(model: model, modelDigest: nil, options: options, start: start))
+            answer: Answer(model: model, modelDigest: nil, options: options, start: start, dropped: dropped))
         self.recording = recording
         try writer?.beginAnswer(recording)
     }

@@ -46,7 +46,8 @@ struct ChatCommand: AsyncParsableCommand {
             screen: screen)
         await effects.start(modelPath: modelPath, options: model.options)
         screen.run(&state) { effects.perform($0) }
-        await keeper.close()
+        await effects.finish(
+            unanswered: state.waiting.compactMap { state.item($0) }, systemText: state.systemText)
         screen.stop()
         if let name = await keeper.savedName {
             print("Conversation saved as \(name). Go on with it: emuchat --session \(name)")

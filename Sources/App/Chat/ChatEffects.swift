@@ -12,6 +12,7 @@ final class ChatEffects: Sendable {
     private let mailbox: ActionMailbox
     /// Effects on the conversation, one after another in the order in which they were asked for.
     private let queue: AsyncStream<@Sendable () async -> Void>.Continuation
+    private let worker: Task<Void, Never>
 
     /// How many earlier sessions the start screen offers.
     private static let recentCount = 3
@@ -23,9 +24,19 @@ final class ChatEffects: Sendable {
         mailbox = screen.mailbox
         let (stream, queue) = AsyncStream.makeStream(of: (@Sendable () async -> Void).self)
         self.queue = queue
-        Task.detached {
+        worker = Task.detached {
             for await work in stream { await work() }
         }
+    }
+
+    /// Stops what runs, and returns when everything asked for is saved; `unanswered` are questions that still waited.
+    func finish(unanswered: [ConversationItem], systemText: String?) async {
+        await keeper.beginClosing()
+        for question in unanswered {
+            queue.yield { [keeper] in await keeper.keep(question, systemText: systemText) }
+        }
+        queue.finish()
+        await worker.value
     }
 
     /// Begins to load the model, shows the session that was asked for, and lists earlier ones.

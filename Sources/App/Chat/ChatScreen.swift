@@ -107,21 +107,23 @@ final class ChatScreen {
 }
 
 /// Actions from other threads, in the order in which they were posted.
-final class ActionMailbox: Sendable {
+package final class ActionMailbox: Sendable {
     private let actions = Mutex<[Action]>([])
     private let waker: TerminalWaker
 
-    init(waker: TerminalWaker) {
+    /// An empty one, which wakes the event loop when something comes.
+    package init(waker: TerminalWaker) {
         self.waker = waker
     }
 
     /// Hands an action to the event loop; from any thread.
-    func post(_ action: Action) {
+    package func post(_ action: Action) {
         actions.withLock { $0.append(action) }
         waker.wake()
     }
 
-    func drain() -> [Action] {
+    /// Takes what has come since the last time.
+    package func drain() -> [Action] {
         actions.withLock { actions in
             defer { actions = [] }
             return actions

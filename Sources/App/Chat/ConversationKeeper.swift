@@ -8,7 +8,7 @@ import Pixels
 /// Owns the conversation's session: writes questions and answers to it while they are asked and generated.
 ///
 /// A failing disk is told and the talk goes on; everything is tried again with the next save.
-actor ConversationKeeper {
+package actor ConversationKeeper {
     private let store: SessionStore
     private var shelf: PictureShelf?
     private var mailbox: ActionMailbox?
@@ -21,11 +21,12 @@ actor ConversationKeeper {
     private var isOpened = false
     private var run: GenerationRun?
     private var isCancelled = false
+    private var isClosing = false
 
     private static let application = "emuchat \(emuchatVersion)"
 
     /// Opens the session of a name or path; a name that is free is kept for the new session.
-    init(store: SessionStore, opening name: String?) throws(CommandError) {
+    package init(store: SessionStore, opening name: String?) throws(CommandError) {
         self.store = store
         session = Session(created: .now(), application: Self.application)
         guard let name else { return }
@@ -41,12 +42,12 @@ actor ConversationKeeper {
     }
 
     /// Says where pictures are kept and where actions go.
-    func connect(shelf: PictureShelf, mailbox: ActionMailbox) {
+    package func connect(shelf: PictureShelf, mailbox: ActionMailbox) {
         self.shelf = shelf
         self.mailbox = mailbox
     }
 
-    func use(_ engine: InferenceEngine) {
+    package func use(_ engine: InferenceEngine) {
         self.engine = engine
     }
 
@@ -99,40 +100,56 @@ actor ConversationKeeper {
         run?.cancel()
     }
 
-    /// Stops the running answer and waits until what came is saved.
-    func close() async {
+    /// Stops the running answer, and every one that is still asked for as soon as its question is saved.
+    func beginClosing() {
+        isClosing = true
         cancel()
-        while run != nil { try? await Task.sleep(for: .milliseconds(5)) }
-        writer = writer.flatMap { session.messages.isEmpty ? nil : $0 }
+    }
+
+    /// Saves a question that will not be answered any more.
+    func keep(_ question: ConversationItem, systemText: String?) {
+        do {
+            try add(question, systemText: systemText, to: &session)
+            save()
+        } catch {
+            mailbox?.post(.sessionFailed("\(error)"))
+        }
     }
 
     /// Adds the question to the session, has it answered, and records the answer token by token.
-    func answer(_ request: GenerationRequest) async {
-        guard let engine, let mailbox else { return }
+    ///
+    /// A question that does not fit into the context is told, and changes nothing.
+    package func answer(_ request: GenerationRequest) async {
+        guard let mailbox else { return }
+        if isClosing { return keep(request.question, systemText: request.systemText) }
         isCancelled = false
-        let before = session.activeLeaf
-        let prompt: Prompt
+        let before = session
+        let asked: BranchPrompt
         do {
-            try add(request)
-            prompt = try session.prompt { file throws in
-                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
-                return try shelf.pixels(of: file)
-            }
+            guard let prepared = try prepare(request) else { return }
+            asked = prepared
         } catch {
-            session.show(leaf: before)
-            mailbox.post(.generationEventArrived(.failed(.backend("\(error)"))))
+            mailbox.post(.generationEventArrived(.failed(error as? GenerationFailure ?? .backend("\(error)"))))
             return
         }
+        guard let engine else { return }
         save()
-        let run = engine.generate(prompt, options: request.options)
+        if let dropped = asked.dropped, dropped != before.dropped() {
+            mailbox.post(.conversationShortened(turns: dropped.turns, pictures: dropped.pictures))
+        }
+        let run = engine.generate(asked.prompt, options: request.options)
         self.run = run
         if isCancelled { run.cancel() }
         let recorder = AnswerRecorder(
-            session: session, options: request.options, model: engine.model, created: .now())
+            session: session, options: request.options, dropped: asked.dropped, model: engine.model, created: .now())
         for await event in run.events {
+            var event = event
             switch event {
             case .progress, .provisional: break
-            case .started(let start): attempt { (writer) throws(SessionError) in try recorder.begin(start, writer) }
+            case .started(let start):
+                let start = asked.numbered(start)
+                event = .started(start)
+                attempt { (writer) throws(SessionError) in try recorder.begin(start, writer) }
             case .token(let token): attempt { (writer) throws(SessionError) in try recorder.append(token, writer) }
             case .finished(let summary):
                 let digest = await engine.modelDigest()
@@ -140,7 +157,7 @@ actor ConversationKeeper {
                 session = recorder.session
             case .failed:
                 // A question that cannot be answered is no part of what is sent next.
-                session.show(leaf: before)
+                session.show(leaf: before.activeLeaf)
                 save()
             }
             mailbox.post(.generationEventArrived(event))
@@ -148,13 +165,50 @@ actor ConversationKeeper {
         self.run = nil
     }
 
+    /// Adds the question to the session and returns what to send; nil when that would not fit, which is told.
+    private func prepare(_ request: GenerationRequest) throws -> BranchPrompt? {
+        if case .enlargeContext(let length, _)? = request.remedy { try reload(contextLength: length) }
+        guard let engine else { return nil }
+        var trial = session
+        try add(request.question, systemText: request.systemText, to: &trial)
+        let (shelf, dropped) = (shelf, trial.dropped())
+        func prompt(dropping dropped: Answer.Dropped?) throws -> BranchPrompt {
+            try trial.branchPrompt(dropping: dropped) { file throws in
+                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
+                return try shelf.pixels(of: file)
+            }
+        }
+        var asked = try prompt(dropping: dropped)
+        if let omission = request.remedy?.omission {
+            asked = try prompt(dropping: trial.dropped(adding: omission, to: asked))
+        }
+        if case .shortenAnswer? = request.remedy {
+            // The user knows that it is tight.
+        } else if let plan = try ContextPlan.making(asked.prompt, for: engine, options: request.options) {
+            mailbox?.post(.contextOverflowed(plan, droppedTurns: asked.dropped?.turns ?? 0))
+            return nil
+        }
+        session = trial
+        return asked
+    }
+
+    /// Takes a larger context, whose cache begins empty; the model's file stays mapped.
+    private func reload(contextLength: Int) throws {
+        guard let old = engine, old.model.contextLength != contextLength else { return }
+        let larger = try InferenceEngine(model: LoadedModel(old.loadedModel, contextLength: contextLength))
+        engine = larger
+        mailbox?.post(.modelLoaded(larger.model))
+    }
+
     /// Appends the question, and the system text before it when that has changed.
-    private func add(_ request: GenerationRequest) throws {
+    private func add(
+        _ question: ConversationItem, systemText: String?, to session: inout Session
+    ) throws {
         let current = session.activeBranch.last { $0.role == .system }?.text ?? ""
-        let wanted = request.systemText ?? ""
+        let wanted = systemText ?? ""
         if wanted != current { session.append(role: .system, parts: [.text(wanted)], at: .now()) }
         var parts = [Part]()
-        for part in request.question.parts {
+        for part in question.parts {
             switch part {
             case .text(let text): parts.append(.text(text))
             case .picture(let number):

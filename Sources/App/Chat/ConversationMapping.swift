@@ -9,6 +9,8 @@ struct ConversationMapping {
     private(set) var storedImages: [Int: StoredImage] = [:]
     private(set) var pictures: [Picture] = []
     private let messages: [Message]
+    /// What the answers so far were asked without.
+    private var dropped: Answer.Dropped?
 
     init(_ messages: [Message]) {
         self.messages = messages
@@ -65,9 +67,13 @@ struct ConversationMapping {
         }
     }
 
-    private func marks(_ message: Message) -> [ConversationItem.Mark] {
+    private mutating func marks(_ message: Message) -> [ConversationItem.Mark] {
         guard let answer = message.answer else { return [] }
         var marks = [ConversationItem.Mark]()
+        if let now = answer.dropped, now != dropped {
+            marks.append(.leftOut(turns: now.turns, pictures: now.pictures))
+        }
+        dropped = answer.dropped
         let unseen = answer.unseenMedia.filter { pictures.indices.contains($0 - 1) }
         if !unseen.isEmpty { marks.append(.didNotSee(unseen)) }
         switch answer.finishReason {

@@ -7,7 +7,7 @@ import Screen
 import Synchronization
 
 /// The pictures of the conversation and of the draft: files as read, pixels, previews. Safe on any thread.
-final class PictureShelf: Sendable {
+package final class PictureShelf: Sendable {
     /// Where a picture's bytes are.
     private enum Source {
         case read(LoadedImage)
@@ -30,7 +30,7 @@ final class PictureShelf: Sendable {
     private let store: SessionStore
     private let colors: PreviewColors
 
-    init(store: SessionStore, colors: PreviewColors) {
+    package init(store: SessionStore, colors: PreviewColors) {
         self.store = store
         self.colors = colors
     }

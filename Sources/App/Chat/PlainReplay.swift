@@ -15,14 +15,15 @@ struct PlainReplay {
     func run() async throws {
         let began = ContinuousClock.now
         var pictureCount = 0
+        var dropped: Answer.Dropped?
         for event in timeline.events {
             let due = began + .milliseconds(Int((Double(event.milliseconds) / speed).rounded()))
             if due > .now { try await Task.sleep(until: due, clock: .continuous) }
-            show(event, &pictureCount)
+            show(event, &pictureCount, &dropped)
         }
     }
 
-    private func show(_ event: ReplayEvent, _ pictureCount: inout Int) {
+    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?) {
         switch event.kind {
         case .messageAppeared(let message):
             StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
@@ -40,6 +41,11 @@ struct PlainReplay {
             }
         case .answerBegan(let message):
             StandardOutput.write("emuchat:\n")
+            if let now = message.answer?.dropped, now != dropped {
+                StandardOutput.write(
+                    "(from here on without the \(now.turns) oldest turns and \(now.pictures) earlier pictures)\n")
+            }
+            dropped = message.answer?.dropped
             for number in message.answer?.unseenMedia ?? [] {
                 StandardOutput.write("did not see [Image #\(number)]\n")
             }

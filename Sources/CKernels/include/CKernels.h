@@ -84,11 +84,25 @@ void emu_attention(emu_pool *pool, const float *q, int32_t cache_type, const voi
 /// gate[i] = silu(gate[i]) * up[i].
 void emu_silu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
 
+/// gate[i] = gelu(gate[i]) * up[i], GELU in its tanh form.
+void emu_gelu_multiply(emu_pool *pool, float *gate, const float *up, size_t n, size_t k);
+
+/// x[i] = cap * tanh(x[i] / cap), x[N,K].
+void emu_soft_cap(emu_pool *pool, float *x, float cap, size_t n, size_t k);
+
 /// x[i] += y[i].
 void emu_add(float *x, const float *y, size_t count);
 
-/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. Summed in double precision.
+/// x[i] *= factor.
+void emu_scale(float *x, float factor, size_t count);
+
+/// Natural logarithm of the sum of exp(x[i]): x - this is log-softmax. The exponentials are fp32, their sum is double:
+/// within 1e-6. NaN when one of them is NaN; infinite when the greatest is.
 double emu_log_sum_exp(const float *x, size_t count);
+
+/// weights[i] = exp((x[i] - max x) / temperature), the greatest being exactly 1 and none below exp(-87); returns their
+/// sum, which is double. NaN when an x is NaN or the greatest is infinite: `weights` is then left alone.
+double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights);
 
 #ifdef __cplusplus
 }
