@@ -76,6 +76,7 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
         .testTarget(
             name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
             swiftSettings: swiftSettings),
@@ -92,7 +93,8 @@ let package = Package(
             name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "InferenceTests", dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport"],
+            name: "InferenceTests",
+            dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),

@@ -23,7 +23,7 @@ extension InferenceError: CustomStringConvertible {
         case .invalidContext(let asked, let trained):
             "A context of \(asked) tokens was asked for; this model allows 16 to \(trained). Change --context."
         case .vocabularyMismatch(let path, let tokens, let rows):
-            "\(path): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
+            "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
         }
     }
 }

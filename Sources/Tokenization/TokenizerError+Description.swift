@@ -39,17 +39,3 @@ extension TokenizerError: CustomStringConvertible {
 private func list(_ names: [String]) -> String {
     names.joined(separator: ", ")
 }
-
-/// Text from outside made fit for one line of a terminal: control characters escaped, long text shortened.
-private func shown(_ text: String) -> String {
-    var result = ""
-    for (index, scalar) in text.unicodeScalars.enumerated() {
-        guard index < 200 else { return result + "…" }
-        switch scalar.properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse, .unassigned:
-            result += "\\u{\(String(scalar.value, radix: 16))}"
-        default: result.unicodeScalars.append(scalar)
-        }
-    }
-    return result
-}
