@@ -29,7 +29,7 @@ extension SessionError: CustomStringConvertible {
             "a session \(name) exists already. Choose another name."
         case .locked(let name, let processID):
             "session \(name) is being written by another emuchat\(processID.map { " (process \($0))" } ?? ""). "
-                + "Close that one, or open the session read-only."
+                + "Close that one first, or look at the conversation with emuchat replay."
         case .damaged(let path, let problem):
             "\(path): \(problem). The file was left as it is; repair it, or restore a copy."
         case .tooLarge(let path, let bytes, let limit):

@@ -88,7 +88,8 @@ package struct AnswerFigures: Hashable, Sendable {
 
     package init(_ summary: GenerationSummary) {
         self.init(
-            tokensPerSecond: summary.tokensPerSecond, firstTokenSeconds: summary.firstTokenSeconds,
+            tokensPerSecond: summary.tokensPerSecond,
+            firstTokenSeconds: summary.generatedTokens > 0 ? summary.firstTokenSeconds : nil,
             generatedTokens: summary.generatedTokens)
     }
 }

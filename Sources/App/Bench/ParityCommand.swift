@@ -38,7 +38,7 @@ struct ParityCommand: AsyncParsableCommand {
             StandardError.write("bench: \(error.description)\n")
         }
         comparison.failRemaining(of: golden)
-        for line in comparison.lines { print(line) }
+        for line in comparison.lines { try StandardOutput.write(line + "\n") }
         if let dump {
             do { try comparison.dump(to: dump) } catch {
                 throw CommandError.failed("\(dump): cannot be written: \(error)")
