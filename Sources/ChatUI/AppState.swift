@@ -146,6 +146,11 @@ package struct AppState: Equatable, Sendable {
         index(of: id).map { items[$0] }
     }
 
+    /// Questions that were asked and not sent: the one that does not fit into the context, and those behind it.
+    package var unansweredQuestions: [ConversationItem] {
+        ([overflow?.questionID].compactMap(\.self) + waiting).compactMap { item($0) }
+    }
+
     /// Where an item stands; looked for from the end, where items change.
     package func index(of id: ConversationItem.ID) -> Int? {
         items.lastIndex { $0.id == id }

@@ -11,7 +11,7 @@ extension LoadedModel {
     /// The larger context that holds so many tokens, when the model was trained for it and the memory suffices.
     package func enlargement(toHold tokens: Int) -> ContextEnlargement? {
         guard let length = sufficientContext(holding: tokens) else { return nil }
-        let bytes = KeyValueCache.bytesPerPosition(decoder.configuration)
+        let bytes = KeyValueCache.bytesPerPosition(decoder.configuration, type: cacheType)
         let (extra, overflow) = bytes.multipliedReportingOverflow(by: length - contextLength)
         // The mapped weights are there already; what counts is the new cache, beside which the old one may still stand.
         let available = MemoryPlan.availableBytes() ?? Int.max

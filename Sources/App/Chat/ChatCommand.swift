@@ -46,8 +46,7 @@ struct ChatCommand: AsyncParsableCommand {
             screen: screen)
         await effects.start(modelPath: modelPath, options: model.options)
         screen.run(&state) { effects.perform($0) }
-        await effects.finish(
-            unanswered: state.waiting.compactMap { state.item($0) }, systemText: state.systemText)
+        await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
         screen.stop()
         if let name = await keeper.savedName {
             print("Conversation saved as \(name). Go on with it: emuchat --session \(name)")
