@@ -252,9 +252,9 @@ import Testing
 
     // MARK: Helpers
 
-    private func golden() throws -> Golden {
+    private func golden() throws -> RecordedSearches {
         let data = try Data(contentsOf: TestSupport.fixture("InferenceTests", "beam-search.json"))
-        return try JSONDecoder().decode(Golden.self, from: data)
+        return try JSONDecoder().decode(RecordedSearches.self, from: data)
     }
 
     private func engine(context: Int? = nil, threads: Int = 1) throws -> InferenceEngine {
@@ -276,7 +276,7 @@ private func raw(_ text: String) -> Prompt {
     Prompt(messages: [PromptMessage(role: .user, text: text)], layout: .raw)
 }
 
-private struct Golden: Decodable {
+private struct RecordedSearches: Decodable {
     struct Case: Decodable {
         let prompt: String
         let beams: Int
