@@ -1,0 +1,49 @@
+// Sixteen lanes of fp32 in Clang's vector extensions: one AVX-512 register, two of AVX2, or whatever the CPU has.
+
+#ifndef EMU_LANES_H
+#define EMU_LANES_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#define EMU_INLINE static inline __attribute__((always_inline))
+
+enum { LANES = 16 };
+
+typedef float lanes __attribute__((vector_size(64)));
+typedef float unaligned_lanes __attribute__((vector_size(64), aligned(4)));
+typedef int32_t int_lanes __attribute__((vector_size(64)));
+typedef uint8_t byte_lanes __attribute__((vector_size(16)));
+typedef uint8_t unaligned_bytes __attribute__((vector_size(16), aligned(1)));
+typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)));
+typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
+typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
+typedef uint32_t word_lanes __attribute__((vector_size(64)));
+typedef double double_lanes __attribute__((vector_size(128)));
+
+EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
+EMU_INLINE void store(float *p, lanes v) { *(unaligned_lanes *)p = v; }
+EMU_INLINE lanes fused(lanes a, lanes b, lanes c) { return __builtin_elementwise_fma(a, b, c); }
+/// Subtracting zero keeps the sign of a negative zero; adding zero would lose it.
+EMU_INLINE lanes broadcast(float value) { return value - (lanes){0}; }
+
+/// The one tree by which 16 lanes become a number.
+EMU_INLINE float reduce(lanes v) {
+    float a[LANES];
+    memcpy(a, &v, sizeof a);
+    for (int half = LANES / 2; half > 0; half /= 2) {
+        for (int i = 0; i < half; i++) a[i] += a[i + half];
+    }
+    return a[0];
+}
+
+EMU_INLINE float half_value(uint16_t bits) {
+    _Float16 half;
+    memcpy(&half, &bits, sizeof half);
+    return (float)half;
+}
+
+EMU_INLINE lanes from_bytes(byte_lanes v) { return __builtin_convertvector(v, lanes); }
+
+#endif
