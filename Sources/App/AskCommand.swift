@@ -76,7 +76,7 @@ struct AskCommand: AsyncParsableCommand {
                 progress.show(now)
             case .started(let start):
                 progress.clear()
-                if !start.unseenMedia.isEmpty { StandardError.write(unseenNote(start.unseenMedia, engine.model)) }
+                if !start.unseenMedia.isEmpty { StandardError.write(unseenNote(start.unseenMedia, of: prompt.media, engine.model)) }
             case .provisional:
                 break
             case .token(let token):
@@ -110,9 +110,14 @@ struct AskCommand: AsyncParsableCommand {
         return Prompt(messages: messages)
     }
 
-    private func unseenNote(_ numbers: [Int], _ model: ModelDescription) -> String {
-        let media = numbers.map { "[Image #\($0)]" }.joined(separator: ", ")
+    private func unseenNote(_ numbers: [Int], of media: [PromptPart], _ model: ModelDescription) -> String {
+        let unseen = numbers.map { number -> String in
+            if media.indices.contains(number - 1), case .video = media[number - 1] { return "the clip" }
+            // Media are numbered together, pictures are named by themselves.
+            let clips = media.prefix(number - 1).count { if case .video = $0 { true } else { false } }
+            return "[Image #\(number - clips)]"
+        }
         let name = SanitizedText.clean(model.name, newlines: .joined)
-        return "emuchat: \(name) cannot see pictures: it answers without \(media).\n"
+        return "emuchat: \(name) cannot see pictures: it answers without \(unseen.joined(separator: ", ")).\n"
     }
 }
