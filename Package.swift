@@ -35,6 +35,7 @@ let package = Package(
 
         // Shared vocabulary.
         .target(name: "Digest", dependencies: ["CLibCrypto"], swiftSettings: swiftSettings),
+        .target(name: "Paths", swiftSettings: swiftSettings),
         .target(name: "Pixels", dependencies: ["Digest"], swiftSettings: swiftSettings),
         .target(name: "Generation", dependencies: ["Pixels"], swiftSettings: swiftSettings),
 
@@ -52,10 +53,10 @@ let package = Package(
             swiftSettings: swiftSettings),
 
         // Sessions and the screen.
-        .target(name: "Chat", dependencies: ["Generation", "Digest"], swiftSettings: swiftSettings),
+        .target(name: "Chat", dependencies: ["Generation", "Digest", "Paths"], swiftSettings: swiftSettings),
         .target(name: "Screen", dependencies: ["CUtf8proc"], swiftSettings: swiftSettings),
         .target(
-            name: "Media", dependencies: ["CVips", "CLibAV", "CChafa", "Pixels", "Screen"],
+            name: "Media", dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Pixels", "Screen"],
             swiftSettings: swiftSettings),
         .target(
             name: "ChatUI", dependencies: ["Chat", "Screen", "Generation"],
@@ -80,6 +81,7 @@ let package = Package(
         .testTarget(
             name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
             swiftSettings: swiftSettings),
+        .testTarget(name: "PathsTests", dependencies: ["Paths"], swiftSettings: swiftSettings),
         .testTarget(
             name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
             swiftSettings: swiftSettings),

@@ -1,4 +1,5 @@
 import Foundation
+import Paths
 
 /// The calls of the operating system by which files change, so that tests can let them fail.
 package struct FileCalls: Sendable {
@@ -41,7 +42,7 @@ enum SessionFiles {
 
     /// Replaces a file in one step: written beside, synced, renamed, the folder synced. On failure the old file stays.
     static func replace(_ path: String, with bytes: [UInt8], calls: FileCalls) throws(SessionError) {
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = PathName.folder(of: path)
         let temporary = "\(path).\(getpid()).new"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -84,7 +85,7 @@ enum SessionFiles {
             guard status.st_mode & S_IFMT == S_IFDIR else { throw .fileSystem(path: path, reason: "expected a folder") }
             return
         }
-        let parent = (path as NSString).deletingLastPathComponent
+        let parent = PathName.folder(of: path)
         if !parent.isEmpty, parent != path { try makeFolder(parent) }
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure(path, errno) }
     }

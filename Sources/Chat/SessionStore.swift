@@ -1,5 +1,6 @@
 import Digest
 import Foundation
+import Paths
 
 /// The folder that holds sessions, and the only way their files are written.
 ///
@@ -33,7 +34,7 @@ package struct SessionStore: Sendable {
             {
                 return (place as NSString).appendingPathComponent("sessions")
             }
-            let parent = (place as NSString).deletingLastPathComponent
+            let parent = PathName.folder(of: place)
             if parent == place || parent.isEmpty { break }
             place = parent
         }
@@ -49,7 +50,7 @@ package struct SessionStore: Sendable {
         var name = nameOrPath
         var store = self
         if nameOrPath.contains("/") {
-            let parent = (nameOrPath as NSString).deletingLastPathComponent
+            let parent = PathName.folder(of: nameOrPath)
             store = SessionStore(folder: parent.isEmpty ? "." : parent, calls: calls)
             name = (nameOrPath as NSString).lastPathComponent
         }
@@ -165,7 +166,7 @@ package struct SessionStore: Sendable {
         {
             return file
         }
-        try SessionFiles.makeFolder((path as NSString).deletingLastPathComponent)
+        try SessionFiles.makeFolder(PathName.folder(of: path))
         try SessionFiles.replace(path, with: bytes, calls: calls)
         return file
     }

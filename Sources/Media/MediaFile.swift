@@ -1,4 +1,5 @@
 import Foundation
+import Paths
 
 /// The bounds within which files are read and decoded. They are checked before anything is decoded.
 package struct MediaLimits: Sendable, Equatable {
@@ -97,14 +98,15 @@ enum NearbyName {
     /// A sibling whose name is at most a third of its letters away; nil when none is.
     static func suggestion(for path: String) -> String? {
         guard !path.isEmpty else { return nil }
-        let folder = (path as NSString).deletingLastPathComponent
+        let folder = PathName.folder(of: path)
         let name = (path as NSString).lastPathComponent
         let place = folder.isEmpty ? "." : folder
         guard let names = try? FileManager.default.contentsOfDirectory(atPath: place), names.count <= 20_000 else {
             return nil
         }
         let wanted = Array(name.lowercased())
-        guard wanted.count <= 255 else { return nil }
+        // Of one letter, every other one-letter name would be near.
+        guard (2...255).contains(wanted.count) else { return nil }
         var best: (name: String, distance: Int)?
         for candidate in names.sorted() {
             let letters = Array(candidate.lowercased())
