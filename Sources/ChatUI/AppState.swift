@@ -63,6 +63,8 @@ package struct AppState: Equatable, Sendable {
         /// The editor before and after the placeholders were put in.
         package var before: Editor
         package var after: Editor
+        /// Whether one of the pictures has been read, so that the command did its work in part.
+        package var hasLoaded = false
     }
 
     /// A question that does not fit into the context, while the user is asked what to do.

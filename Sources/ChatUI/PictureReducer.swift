@@ -3,25 +3,31 @@ import Screen
 enum PictureReducer {
     static func loaded(_ state: inout AppState, _ number: Int, _ facts: PictureFacts) -> [Effect] {
         state.pictures[number]?.content = .ready(facts)
+        for index in state.attachments.indices where state.attachments[index].numbers.contains(number) {
+            state.attachments[index].hasLoaded = true
+        }
         finish(&state, number)
         return sendIfComplete(&state)
     }
 
-    /// The picture's placeholder goes, everything else that was typed stays. When nothing was typed since, the command
-    /// is back where it was, to be corrected.
+    /// The picture's placeholder goes, everything else that was typed stays. When all of a command's pictures failed and
+    /// nothing was typed since, the command is back where it was, to be corrected.
     static func failed(_ state: inout AppState, _ number: Int, _ message: String) -> [Effect] {
         guard let picture = state.pictures.removeValue(forKey: number) else { return [] }
         state.inputErrors.append("/image \(picture.path): \(message)")
         state.sendsWhenLoaded = false
-        if let attachment = state.attachments.first(where: { $0.numbers.contains(number) }),
-            attachment.numbers == [number], state.editor == attachment.after
+        let index = state.attachments.firstIndex { $0.numbers.contains(number) }
+        if let index, state.attachments[index].numbers == [number], !state.attachments[index].hasLoaded,
+            state.editor == state.attachments[index].after
         {
-            state.editor = attachment.before
+            state.editor = state.attachments[index].before
         } else {
             state.editor.forget(picture: number)
+            // Without the placeholder too, so that what the user types can still be told from it.
+            if let index { state.attachments[index].after.forget(picture: number) }
         }
         finish(&state, number)
-        if number == state.nextPictureNumber - 1 { state.nextPictureNumber = number }
+        state.nextPictureNumber = (state.pictures.keys.max() ?? 0) + 1
         return []
     }
 

@@ -63,6 +63,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [[1, 2, 3], [3, 2, 1], [2, 3, 1]])
+    func pathsThatAreAllBadCostNothingThatWasTyped(_ order: [Int]) {
+        var chat = ScriptedChat()
+        chat.type("So /image bad.jpg Tell me\n")
+        for number in order { chat.act(.pictureFailed(number: number, "no such file")) }
+        #expect(chat.draft == "So /image bad.jpg Tell me|")
+        #expect(chat.state.inputErrors.count == 3)
+        #expect(chat.state.nextPictureNumber == 1)
+    }
+
+    @Test func aGoodPathBesideABadOneIsKept() {
+        var chat = ScriptedChat()
+        chat.type("/image good.jpg bad.jpg\n")
+        chat.act(.pictureLoaded(number: 1, PictureFacts(name: "good.jpg", width: 1, height: 1)))
+        chat.act(.pictureFailed(number: 2, "no such file"))
+        #expect(chat.draft.contains("[Image #1]"))
+        #expect(!chat.draft.contains("#2"))
+        #expect(chat.state.nextPictureNumber == 2)
+    }
+
     @Test func theNumberOfAFailedPictureIsUsedAgain() {
         var chat = ScriptedChat()
         chat.type("/image bad.jpg\n")
