@@ -65,7 +65,8 @@ struct GroupedQueryAttention: Sendable {
         }
         shape.attend(
             queries: q, keys: cache.keys(layer: layer), values: cache.values(layer: layer),
-            cacheType: cache.type, slots: view.slots, lengths: view.lengths, scratch: workspace.scores, into: attended,
+            cacheType: cache.type, headBytes: cache.headBytes, slots: view.slots, lengths: view.lengths,
+            scratch: workspace.scores, into: attended,
             pool: pool)  // [N, H, D]
         output.apply(attended, count: n, into: workspace.projected.pointer, pool: pool)  // [N, W]
     }

@@ -10,6 +10,8 @@ package final class KeyValueCache {
     private let width: Int
     /// Bytes of one slot's keys, or values, in one layer.
     private let slotBytes: Int
+    /// Bytes of one head within a slot: whole blocks of the type.
+    let headBytes: Int
     private let layerCount: Int
     private let keys: FloatBuffer
     private let values: FloatBuffer
@@ -23,9 +25,11 @@ package final class KeyValueCache {
         width = configuration.keyValueWidth
         layerCount = configuration.layerCount
         guard Kernels.supportsCache(type, headSize: configuration.headSize),
+            let headBytes = type.rowBytes(columns: configuration.headSize),
             let slotBytes = type.rowBytes(columns: width)
         else { throw .unsupportedCache(type: type.name, headSize: configuration.headSize) }
         self.slotBytes = slotBytes
+        self.headBytes = headBytes
         let (layerBytes, firstOverflow) = slotCount.multipliedReportingOverflow(by: slotBytes)
         let (bytes, secondOverflow) = layerBytes.multipliedReportingOverflow(by: configuration.layerCount)
         guard !firstOverflow, !secondOverflow, bytes < Int.max / 2, let keys = FloatBuffer(count: bytes / 4 + 1),

@@ -118,18 +118,16 @@ package struct AttentionShape: Sendable {
 
     /// out[N, heads, headSize] for queries of that shape; row i sees the cache slots `slots[i][0..<lengths[i]]`.
     ///
-    /// keys, values: [slot, keyValueHeads, headSize] of `cacheType`, whose blocks divide a head;
+    /// keys, values: [slot, keyValueHeads, headSize] of `cacheType`, `headBytes` a head;
     /// scratch: `pool.threadCount · max(lengths)` floats.
     package func attend(
         queries: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, cacheType: GGMLType,
-        slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer, into out: UnsafeMutablePointer<Float>,
+        headBytes: Int, slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer,
+        into out: UnsafeMutablePointer<Float>,
         pool: ThreadPool
     ) {
         let longest = Int(lengths.max() ?? 0)
         precondition(scratch.count >= longest * pool.threadCount, "attention scratch too small")
-        guard let headBytes = cacheType.rowBytes(columns: headSize) else {
-            preconditionFailure("the cache's blocks do not divide a head")
-        }
         emu_attention(
             pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
             keyValueHeads, headSize, scale, longest, scratch.pointer, out)
