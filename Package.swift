@@ -41,7 +41,7 @@ let package = Package(
 
         // The engine.
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: swiftSettings),
-        .target(name: "ModelFiles", dependencies: ["Tensor", "Digest"], swiftSettings: swiftSettings),
+        .target(name: "ModelFiles", dependencies: ["Tensor", "Digest", "Paths"], swiftSettings: swiftSettings),
         .target(
             name: "Tokenization", dependencies: ["Generation", "ModelFiles"],
             swiftSettings: swiftSettings),

@@ -1,14 +1,22 @@
-/// A position in a mapped file, from which little-endian values are read; nothing is read past the end.
+/// A position in a mapped file or a part of it, from which little-endian values are read; nothing is read past the end.
 struct ByteCursor {
     let file: MappedFile
-    private(set) var offset = 0
+    private(set) var offset: Int
+    private let end: Int
 
     init(_ file: MappedFile) {
+        self.init(file, range: 0..<file.bytes.count)
+    }
+
+    /// Reads from a part of the file, which must lie inside.
+    init(_ file: MappedFile, range: Range<Int>) {
         self.file = file
+        offset = range.lowerBound
+        end = range.upperBound
     }
 
     /// Bytes from here to the end.
-    var remaining: Int { file.bytes.count - offset }
+    var remaining: Int { end - offset }
 
     /// Skips `count` bytes and returns their offsets. `what` names the item in errors.
     mutating func take(_ count: UInt64, _ what: @autoclosure () -> String) throws(ModelFileError) -> Range<Int> {

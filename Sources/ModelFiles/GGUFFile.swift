@@ -3,6 +3,8 @@ import Tensor
 
 /// A GGUF model file, versions 2 and 3, mapped into memory with its header checked.
 ///
+/// A checkpoint of another format can be presented as one, so that one loader reads both.
+///
 /// Every count, length, offset and type is checked against the file before it is used; what this type hands out lies
 /// inside the mapping. Source: `docs/gguf.md` of ggml.
 package final class GGUFFile: Sendable {
@@ -16,6 +18,8 @@ package final class GGUFFile: Sendable {
     package let tensorNames: [String]
     /// What tensor offsets are multiples of.
     package let alignment: Int
+    /// The files that hold the weights, where they lie in others than this one.
+    private let weightFiles: [MappedFile]
 
     /// Maps the file and reads its header; weights are not touched.
     package convenience init(path: String) throws(ModelFileError) {
@@ -32,16 +36,39 @@ package final class GGUFFile: Sendable {
         tensors = header.tensors
         tensorNames = header.tensorNames
         alignment = header.alignment
+        weightFiles = []
+    }
+
+    /// A checkpoint presented as the file that conversion would make of it: a header with the same keys, and tensors of
+    /// the same names that stay in the checkpoint's files.
+    package init(path: String, header: [UInt8], tensors: [GGUFTensor], files: [MappedFile]) throws(ModelFileError) {
+        mapping = MappedFile(path: path, contents: header)
+        var parser = GGUFHeaderParser(mapping)
+        let parsed = try parser.parse()
+        version = parsed.version
+        metadata = parsed.metadata
+        alignment = parsed.alignment
+        var byName = [String: GGUFTensor]()
+        for tensor in tensors where byName.updateValue(tensor, forKey: tensor.name) != nil {
+            throw .duplicateTensor(path: path, name: tensor.name)
+        }
+        self.tensors = byName
+        tensorNames = tensors.map(\.name)
+        weightFiles = files
     }
 
     package var path: String { mapping.path }
 
-    /// The file's size in bytes.
-    package var size: Int { mapping.bytes.count }
+    /// The file's size in bytes; of a checkpoint, that of all its files of weights.
+    package var size: Int {
+        weightFiles.isEmpty ? mapping.bytes.count : weightFiles.reduce(0) { $0 + $1.bytes.count }
+    }
 
-    /// SHA-256 of the whole file; slow on large files, since it reads all of it.
+    /// SHA-256 of the whole file; of a checkpoint, that of its header's and its files' digests one after another. Slow on
+    /// large files, since it reads all of them.
     package func digest() -> SHA256Digest {
-        mapping.digest()
+        guard !weightFiles.isEmpty else { return mapping.digest() }
+        return SHA256Digest(of: ([mapping] + weightFiles).flatMap { $0.digest().bytes })
     }
 
     /// The tensor of this name.

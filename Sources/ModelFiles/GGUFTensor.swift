@@ -19,6 +19,14 @@ package struct GGUFTensor: Sendable {
         self.mapping = mapping
     }
 
+    /// A tensor of a checkpoint under another name; nil when GGUF has no such type.
+    ///
+    /// `shape` has the innermost dimension first and as many elements as the tensor.
+    package init?(name: String, shape: [Int], of tensor: CheckpointTensor) {
+        guard let type = tensor.type.storageType, shape.reduce(1, *) == tensor.shape.reduce(1, *) else { return nil }
+        self.init(name: name, shape: shape, type: type, bytes: tensor.bytes, mapping: tensor.mapping)
+    }
+
     /// Number of weights.
     package var elementCount: Int { shape.reduce(1, *) }
 }

@@ -12,6 +12,8 @@ package final class MappedFile: Sendable {
     package let path: String
     /// The file's bytes; valid while this object lives.
     package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+    /// Whether the bytes lie in memory of this object's own instead of a mapping.
+    private let ownsMemory: Bool
 
     /// Maps a regular, non-empty file.
     package init(path: String) throws(ModelFileError) {
@@ -32,9 +34,23 @@ package final class MappedFile: Sendable {
         }
         self.path = path
         bytes = UnsafeRawBufferPointer(start: address, count: count)
+        ownsMemory = false
+    }
+
+    /// Bytes that were made instead of read; `path` is what errors name.
+    package init(path: String, contents: some Collection<UInt8>) {
+        self.path = path
+        let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: contents.count, alignment: 64)
+        memory.copyBytes(from: contents)
+        bytes = UnsafeRawBufferPointer(memory)
+        ownsMemory = true
     }
 
     deinit {
+        if ownsMemory {
+            bytes.deallocate()
+            return
+        }
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 

@@ -5,9 +5,13 @@ extension ModelFileError: CustomStringConvertible {
         case .cannotOpen(let path, let reason):
             "\(shown(path)): cannot be opened: \(shown(reason)). Check the path and its permissions."
         case .isFolder(let path):
-            "\(shown(path)): is a folder, a model file was expected. Name the .gguf file inside it."
+            "\(shown(path)): is a folder, a model file was expected. Name the file inside it."
         case .isEmpty(let path):
             "\(shown(path)): is empty, a model file was expected. Download it again."
+        case .noWeights(let path, let candidates):
+            "\(shown(path)): a folder without a checkpoint: expected an index such as model.safetensors.index.json, or one "
+                + "file of weights, found \(candidates.isEmpty ? "none" : shown(candidates.joined(separator: ", "))). "
+                + "Name the file or the folder that holds the weights."
         case .otherFormat(let path, let wanted, let seems):
             "\(shown(path)): not a \(wanted) file: it seems to be \(seems.name). \(seems.remedy)"
         case .bigEndian(let path):
@@ -24,6 +28,9 @@ extension ModelFileError: CustomStringConvertible {
         case .malformed(let path, let what, let expected, let found):
             "\(shown(path)): \(shown(what)): expected \(shown(expected)), found \(shown(found)). "
                 + "The file is damaged or of an unknown kind: download it again."
+        case .refusedPickle(let path, let what):
+            "\(shown(path)): its pickle asks for \(shown(what)), which is not run: only tensors, dictionaries, lists, "
+                + "numbers and text are read. Get the model as safetensors, or save its state_dict again."
         case .duplicateKey(let path, let key):
             "\(shown(path)): the key \(shown(key)) occurs twice. The file is damaged: download it again."
         case .duplicateTensor(let path, let name):

@@ -4,6 +4,8 @@ package enum ModelFileError: Error, Sendable, Equatable {
     case cannotOpen(path: String, reason: String)
     case isFolder(path: String)
     case isEmpty(path: String)
+    /// A folder without a checkpoint, or with files of which none is the obvious one.
+    case noWeights(path: String, candidates: [String])
     /// The file is of another format than the one wanted.
     case otherFormat(path: String, wanted: String, seems: ModelFileKind)
     case bigEndian(path: String)
@@ -14,6 +16,8 @@ package enum ModelFileError: Error, Sendable, Equatable {
     case tooLarge(path: String, what: String, found: UInt64, limit: UInt64)
     /// A value that the format does not allow.
     case malformed(path: String, what: String, expected: String, found: String)
+    /// A pickle asks for something that could be anything, such as a call of a Python function.
+    case refusedPickle(path: String, what: String)
     case duplicateKey(path: String, key: String)
     case duplicateTensor(path: String, name: String)
     /// Two tensors claim the same bytes.

@@ -1,59 +1,12 @@
 import Digest
 
-/// The element types of safetensors files. Raw values are their names in the header.
-package enum SafetensorsType: String, Sendable, CaseIterable {
-    case f64 = "F64"
-    case f32 = "F32"
-    case f16 = "F16"
-    case bf16 = "BF16"
-    case i64 = "I64"
-    case i32 = "I32"
-    case i16 = "I16"
-    case i8 = "I8"
-    case u64 = "U64"
-    case u32 = "U32"
-    case u16 = "U16"
-    case u8 = "U8"
-    case bool = "BOOL"
-    case f8e4m3 = "F8_E4M3"
-    case f8e5m2 = "F8_E5M2"
-
-    /// Bytes per element.
-    package var size: Int {
-        switch self {
-        case .f64, .i64, .u64: 8
-        case .f32, .i32, .u32: 4
-        case .f16, .bf16, .i16, .u16: 2
-        case .i8, .u8, .bool, .f8e4m3, .f8e5m2: 1
-        }
-    }
-}
-
-/// A tensor of a safetensors file where it lies in the mapping.
-package struct SafetensorsTensor: Sendable {
-    package let type: SafetensorsType
-    /// Outermost dimension first, as PyTorch has it; none for a scalar.
-    package let shape: [Int]
-    /// Little-endian elements, row-major; perhaps not aligned; valid while this value or its file lives.
-    package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
-    /// Keeps `bytes` valid.
-    private let mapping: MappedFile
-
-    init(type: SafetensorsType, shape: [Int], bytes: UnsafeRawBufferPointer, mapping: MappedFile) {
-        self.type = type
-        self.shape = shape
-        self.bytes = bytes
-        self.mapping = mapping
-    }
-}
-
 /// A safetensors file, mapped into memory with its header checked.
 ///
 /// Layout: the header's length in 8 bytes, the header as JSON, then the tensors without gaps.
 /// Source: the format section of the safetensors README.
 package final class SafetensorsFile: Sendable {
     package let mapping: MappedFile
-    package let tensors: [String: SafetensorsTensor]
+    package let tensors: [String: CheckpointTensor]
     /// The tensors' names in the order of the header.
     package let tensorNames: [String]
     /// The free-form `__metadata__` of the header.
@@ -79,7 +32,7 @@ package final class SafetensorsFile: Sendable {
         var parser = SafetensorsHeaderParser(path: path, bytes: UnsafeRawBufferPointer(rebasing: mapping.bytes[header]))
         let parsed = try parser.parse()
         let data = UnsafeRawBufferPointer(rebasing: mapping.bytes[header.upperBound...])
-        var tensors = [String: SafetensorsTensor]()
+        var tensors = [String: CheckpointTensor]()
         for entry in parsed.entries {
             let tensor = try SafetensorsFile.place(entry, data: data, mapping: mapping)
             guard tensors.updateValue(tensor, forKey: entry.name) == nil else {
@@ -100,7 +53,7 @@ package final class SafetensorsFile: Sendable {
     }
 
     /// The tensor of this name.
-    package func tensor(_ name: String) throws(ModelFileError) -> SafetensorsTensor {
+    package func tensor(_ name: String) throws(ModelFileError) -> CheckpointTensor {
         guard let tensor = tensors[name] else { throw .missingTensor(path: path, name: name) }
         return tensor
     }
@@ -135,7 +88,7 @@ package final class SafetensorsFile: Sendable {
     }
 
     private func elements<Stored: FixedWidthInteger, Element>(
-        _ tensor: SafetensorsTensor, _ type: Stored.Type, _ convert: (Stored) -> Element
+        _ tensor: CheckpointTensor, _ type: Stored.Type, _ convert: (Stored) -> Element
     ) -> [Element] {
         let size = MemoryLayout<Stored>.size
         return (0..<tensor.bytes.count / size).map { index in
@@ -145,12 +98,12 @@ package final class SafetensorsFile: Sendable {
 
     private static func place(
         _ entry: SafetensorsHeaderParser.Entry, data: UnsafeRawBufferPointer, mapping: MappedFile
-    ) throws(ModelFileError) -> SafetensorsTensor {
+    ) throws(ModelFileError) -> CheckpointTensor {
         let path = mapping.path
-        guard let type = SafetensorsType(rawValue: entry.type) else {
+        guard let type = ElementType(rawValue: entry.type) else {
             throw .malformed(
                 path: path, what: "the type of tensor \(entry.name)",
-                expected: SafetensorsType.allCases.map(\.rawValue).joined(separator: ", "), found: entry.type)
+                expected: ElementType.allCases.map(\.rawValue).joined(separator: ", "), found: entry.type)
         }
         var count = type.size
         for length in entry.shape {
@@ -172,7 +125,7 @@ package final class SafetensorsFile: Sendable {
                 path: path, what: "tensor \(entry.name)", offset: entry.start, needed: UInt64(count),
                 available: max(0, data.count - entry.start))
         }
-        return SafetensorsTensor(
+        return CheckpointTensor(
             type: type, shape: entry.shape, bytes: UnsafeRawBufferPointer(rebasing: data[entry.start..<entry.end]),
             mapping: mapping)
     }

@@ -7,19 +7,23 @@ import Testing
         let path = "/models/a.gguf"
         func listed(_ error: ModelFileError) -> ModelFileError {
             switch error {
-            case .cannotOpen, .isFolder, .isEmpty, .otherFormat, .bigEndian, .unsupportedVersion, .truncated, .tooLarge,
-                .malformed, .duplicateKey, .duplicateTensor, .overlappingTensors, .missingKey, .wrongType,
+            case .cannotOpen, .isFolder, .isEmpty, .noWeights, .otherFormat, .bigEndian, .unsupportedVersion,
+                .truncated, .tooLarge,
+                .malformed, .refusedPickle, .duplicateKey, .duplicateTensor, .overlappingTensors, .missingKey,
+                .wrongType,
                 .missingTensor, .wrongShape, .wrongTensorType:
                 error
             }
         }
         return [
             .cannotOpen(path: path, reason: "Permission denied"), .isFolder(path: path), .isEmpty(path: path),
+            .noWeights(path: path, candidates: ["a.bin", "b.bin"]),
             .otherFormat(path: path, wanted: "GGUF", seems: .zipArchive), .bigEndian(path: path),
             .unsupportedVersion(path: path, found: 9),
             .truncated(path: path, what: "tensor x", offset: 4, needed: 9, available: 3),
             .tooLarge(path: path, what: "the number of keys", found: 10, limit: 5),
             .malformed(path: path, what: "general.alignment", expected: "a power of two", found: "3"),
+            .refusedPickle(path: path, what: "os.system"),
             .duplicateKey(path: path, key: "k"), .duplicateTensor(path: path, name: "t"),
             .overlappingTensors(path: path, first: "t", second: "u"),
             .missingKey(path: path, key: "k", expected: "text"),
