@@ -55,6 +55,8 @@ package struct Answer: Sendable, Equatable {
     package var promptTokens: Int
     /// How many of them the key-value cache still held.
     package var reusedTokens: Int
+    /// How many of the first tokens were taken over from an answer that this one goes on with; 0 for all others.
+    package var continuedTokens: Int
     package var tokenIDs: [Int32]
     /// Milliseconds from the start of the generation to each token.
     package var tokenMilliseconds: [Int]
@@ -67,7 +69,7 @@ package struct Answer: Sendable, Equatable {
     package init(
         model: Model, template: String, options: GenerationOptions, seed: UInt64, kernel: String, precision: String,
         dropped: Dropped? = nil, unseenMedia: [Int] = [], promptTokens: Int = 0, reusedTokens: Int = 0,
-        unknown: [String: JSONValue] = [:]
+        continuedTokens: Int = 0, unknown: [String: JSONValue] = [:]
     ) {
         self.model = model
         self.template = template
@@ -81,6 +83,7 @@ package struct Answer: Sendable, Equatable {
         self.unseenMedia = unseenMedia
         self.promptTokens = promptTokens
         self.reusedTokens = reusedTokens
+        self.continuedTokens = continuedTokens
         tokenIDs = []
         tokenMilliseconds = []
         tokenTextLengths = []

@@ -23,6 +23,7 @@ extension Answer {
         fields["unseen_media"] = .integers(unseenMedia)
         fields["prompt_tokens"] = .integer(Int64(promptTokens))
         fields["reused_tokens"] = .integer(Int64(reusedTokens))
+        if continuedTokens > 0 { fields["continued_tokens"] = .integer(Int64(continuedTokens)) }
         fields["token_ids"] = .integers(tokenIDs)
         fields["token_milliseconds"] = .integers(tokenMilliseconds)
         fields["token_text_lengths"] = .integers(tokenTextLengths)
@@ -67,6 +68,7 @@ extension Answer {
         let unseen = try fields.integers("unseen_media", limit: SessionLimits.partsPerMessage, in: 1...largest)
         let promptTokens = try fields.integer("prompt_tokens", in: 0...largest)
         let reusedTokens = try fields.integer("reused_tokens", in: 0...largest)
+        let continuedTokens = try fields.optionalInteger("continued_tokens", in: 0...largest) ?? 0
         let limit = SessionLimits.tokensPerAnswer
         let ids = try fields.integers("token_ids", limit: limit, in: Int(Int32.min)...Int(Int32.max))
         let times = try fields.integers("token_milliseconds", limit: limit, in: 0...largest)
@@ -92,7 +94,7 @@ extension Answer {
         self.init(
             model: model, template: template, options: options, seed: seed, kernel: kernel, precision: precision,
             dropped: dropped, unseenMedia: unseen, promptTokens: promptTokens, reusedTokens: reusedTokens,
-            unknown: fields.rest)
+            continuedTokens: continuedTokens, unknown: fields.rest)
         unknown["model"] = modelFields.rest.isEmpty ? nil : .object(modelFields.rest)
         unknown["options"] = optionFields.rest.isEmpty ? nil : .object(optionFields.rest)
         unknown["dropped"] = droppedFields.flatMap { $0.rest.isEmpty ? nil : .object($0.rest) }

@@ -11,6 +11,13 @@ package struct BranchPrompt: Sendable, Equatable {
     /// What the prompt leaves out of the branch.
     package let dropped: Answer.Dropped?
 
+    /// The same prompt with the beginning of its answer, which the model goes on with.
+    package func continuing(_ beginning: AnswerBeginning) -> BranchPrompt {
+        var prompt = prompt
+        prompt.messages.append(beginning.promptMessage)
+        return BranchPrompt(prompt: prompt, messageIDs: messageIDs, mediaNumbers: mediaNumbers, dropped: dropped)
+    }
+
     /// A start with the branch's numbers for the pictures that the model could not see, not the prompt's own.
     package func numbered(_ start: GenerationStart) -> GenerationStart {
         var start = start

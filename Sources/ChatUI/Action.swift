@@ -28,6 +28,12 @@ package enum Action: Sendable {
 
     /// A conversation was opened: it takes the place of the one shown. Its items' ids are unique and positive.
     case conversationOpened(OpenedConversation)
+    /// Another branch of the conversation is to be shown, or the same one as the session has it.
+    case branchShown(OpenedConversation)
+    /// Items became messages of the session.
+    case messagesPlaced([ConversationItem.ID: BranchPlace])
+    /// The running answer goes on with this text.
+    case answerResumed(text: String)
     case sessionSaved(name: String)
     case sessionFailed(String)
     case recentSessionsListed([RecentSession])
@@ -46,10 +52,12 @@ package struct OpenedConversation: Equatable, Sendable {
     package var options: GenerationOptions?
     /// Tokens that its context held at the end; nil when unknown.
     package var contextTokens: Int?
+    /// The session's numbers of the questions that follow its end, one on each branch.
+    package var continuations: [Int]
 
     package init(
         name: String?, items: [ConversationItem], pictures: [Picture], systemText: String? = nil,
-        options: GenerationOptions? = nil, contextTokens: Int? = nil
+        options: GenerationOptions? = nil, contextTokens: Int? = nil, continuations: [Int] = []
     ) {
         self.name = name
         self.items = items
@@ -57,5 +65,6 @@ package struct OpenedConversation: Equatable, Sendable {
         self.systemText = systemText
         self.options = options
         self.contextTokens = contextTokens
+        self.continuations = continuations
     }
 }

@@ -41,7 +41,10 @@ package struct AppState: Equatable, Sendable {
         package var tokens: Int
         package var lastTokenSeconds: Double
         package var isStopping: Bool
-        /// The item's text is a leading beam's, which the answer will replace.
+        package var origin = QuestionOrigin.end
+        /// The text of the answer that this one goes on with.
+        package var beginning = ""
+        /// The item's text behind the beginning is a leading beam's, which the answer will replace.
         package var isProvisional = false
 
         /// Tokens per second so far; nil below two tokens.
@@ -70,9 +73,31 @@ package struct AppState: Equatable, Sendable {
     /// A question that does not fit into the context, while the user is asked what to do.
     package struct Overflow: Equatable, Sendable {
         package var questionID: ConversationItem.ID
+        package var origin: QuestionOrigin
         package var plan: ContextPlan
         /// Turns that were left out before; the plan's turns are counted behind them.
         package var droppedTurns: Int
+    }
+
+    /// A command that was taken out of the editor and may still fail.
+    package struct TakenCommand: Equatable, Sendable {
+        /// The editor's text with and without it.
+        package var before: [Editor.Element]
+        package var after: [Editor.Element]
+    }
+
+    /// A question of the conversation that is in the editor, to be asked otherwise.
+    package struct Editing: Equatable, Sendable {
+        /// The session's number of the question.
+        package var messageID: Int
+        /// What the editor held before.
+        package var draft: [Editor.Element]
+    }
+
+    /// A question that was asked and not sent.
+    package struct Unanswered: Equatable, Sendable {
+        package var question: ConversationItem
+        package var origin: QuestionOrigin
     }
 
     package var setting: Setting
@@ -87,9 +112,15 @@ package struct AppState: Equatable, Sendable {
     /// By number, from 1.
     package var pictures: [Int: Picture] = [:]
     package var nextPictureNumber = 1
+    /// The session's numbers of the questions that follow the conversation's end, after some were taken back.
+    package var continuations: [Int] = []
+    /// Another conversation or branch was asked for and has not come.
+    package var awaitsConversation = false
 
     package var editor = Editor()
     package var history = EditorHistory()
+    package var editing: Editing?
+    package var takenCommand: TakenCommand?
     package var attachments: [Attachment] = []
     /// Enter was pressed while pictures were still being read.
     package var sendsWhenLoaded = false
@@ -149,8 +180,14 @@ package struct AppState: Equatable, Sendable {
     }
 
     /// Questions that were asked and not sent: the one that does not fit into the context, and those behind it.
-    package var unansweredQuestions: [ConversationItem] {
-        ([overflow?.questionID].compactMap(\.self) + waiting).compactMap { item($0) }
+    package var unansweredQuestions: [Unanswered] {
+        var pending = waiting.map { ($0, QuestionOrigin.end) }
+        switch overflow?.origin {
+        case .end, .edited: pending.insert((overflow?.questionID ?? 0, overflow?.origin ?? .end), at: 0)
+        // The question has been part of the session before.
+        case .regenerated, .continued, nil: break
+        }
+        return pending.compactMap { id, origin in item(id).map { Unanswered(question: $0, origin: origin) } }
     }
 
     /// Where an item stands; looked for from the end, where items change.

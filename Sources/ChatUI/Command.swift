@@ -12,15 +12,32 @@ struct Command: Sendable {
     let run: @Sendable (CommandInvocation, inout AppState) throws(CommandProblem) -> [Effect]
     /// Whether `run` has put something in the command's place.
     var placesItself = false
+    /// Whether an action may tell later that it was not done; the command is then back where it was typed.
+    var mayFailLater = false
 
     static let all: [Command] = [
         Command(
             name: "image", arguments: "PATH…", summary: "put pictures at this place of the message", canEndDraft: true,
             run: AttachCommand.run, placesItself: true),
+        Command(
+            name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",
+            run: BranchCommands.regenerate),
+        Command(
+            name: "continue", arguments: "", summary: "go on with an answer that was cut short",
+            run: BranchCommands.resume),
+        Command(
+            name: "edit", arguments: "[N]", summary: "ask question N, or the last one, otherwise, on a branch",
+            run: BranchCommands.edit),
+        Command(
+            name: "undo", arguments: "", summary: "take the last question back; it stays on its branch",
+            run: BranchCommands.undo),
+        Command(
+            name: "branch", arguments: "[N]", summary: "show the next branch, or branch N, of an answer",
+            run: BranchCommands.branch),
         Command(name: "new", arguments: "", summary: "begin an empty conversation", run: SessionCommands.new),
         Command(
             name: "open", arguments: "NUMBER|NAME", summary: "go on with an earlier conversation",
-            run: SessionCommands.open),
+            run: SessionCommands.open, mayFailLater: true),
         Command(
             name: "system", arguments: "TEXT",
             summary: "how the model should behave; `none` ends it",
@@ -45,6 +62,14 @@ enum CommandProblem: Error, Equatable {
     case noValue(option: String, range: String)
     case wrongValue(option: String, value: String, range: String)
     case answerIsRunning(command: String)
+    case modelIsNotReady(command: String)
+    case nothingAsked(command: String)
+    case answerIsComplete
+    case answerFailed
+    /// `count` is nil for what is no number.
+    case noSuchQuestion(String, count: Int?)
+    case noBranches
+    case noSuchBranch(String, count: Int?)
     case noSuchSession(String)
     case noSessionGiven
 }

@@ -27,18 +27,25 @@ enum AttachCommand {
 
 enum SessionCommands {
     static func new(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
-        guard state.answer == nil else { throw .answerIsRunning(command: "new") }
+        if let obstacle = BranchReducer.obstacle("new", state) { throw obstacle }
+        _ = BranchReducer.stopEditing(&state)
         state.replaceConversation(
             OpenedConversation(name: nil, items: [], pictures: [], systemText: state.systemText))
         return [.startNewSession]
     }
 
     static func open(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
-        guard state.answer == nil else { throw .answerIsRunning(command: "open") }
+        if let obstacle = BranchReducer.obstacle("open", state) { throw obstacle }
         guard !invocation.argument.isEmpty else { throw .noSessionGiven }
-        guard let number = Int(invocation.argument) else { return [.openSession(name: invocation.argument)] }
+        guard let number = Int(invocation.argument) else { return [request(&state, invocation.argument)] }
         guard state.recentSessions.indices.contains(number - 1) else { throw .noSuchSession(invocation.argument) }
-        return [.openSession(name: state.recentSessions[number - 1].name)]
+        return [request(&state, state.recentSessions[number - 1].name)]
+    }
+
+    /// Asks for a session; what is asked of the model before it has come waits.
+    private static func request(_ state: inout AppState, _ name: String) -> Effect {
+        state.awaitsConversation = true
+        return .openSession(name: name, draftPictures: state.editor.pictureNumbers)
     }
 
     static func quit(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
@@ -126,6 +133,7 @@ struct KeyHelp: Sendable {
         KeyHelp(keys: "Enter", summary: "send"),
         KeyHelp(keys: "Alt-Enter, Ctrl-J", summary: "new line"),
         KeyHelp(keys: "Esc", summary: "stop the answer and keep what came"),
+        KeyHelp(keys: "Alt-P, Alt-N", summary: "the branch before, the next one, such as 1/2 and 2/2"),
         KeyHelp(keys: "PageUp, PageDown", summary: "scroll; Alt-< and Alt-> to either end"),
         KeyHelp(keys: "Up, Down", summary: "what was sent before"),
         KeyHelp(keys: "Ctrl-A, E, B, F, P, N", summary: "move; Alt-B and Alt-F by words"),

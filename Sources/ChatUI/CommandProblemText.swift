@@ -10,6 +10,17 @@ extension CommandProblem: CustomStringConvertible {
         case .noValue(let option, let range): "/set \(option): which value? It takes \(range)"
         case .wrongValue(let option, let value, let range): "/set \(option) \(value): \(option) takes \(range)"
         case .answerIsRunning(let command): "/\(command): an answer is running. Esc stops it"
+        case .modelIsNotReady(let command): "/\(command): there is no model to answer yet"
+        case .nothingAsked(let command): "/\(command): nothing has been asked yet. Type a question"
+        case .answerIsComplete:
+            "/continue: the last answer is complete. Ask on, or /regenerate for another one"
+        case .answerFailed: "/continue: the last answer failed. /regenerate asks for another one"
+        case .noSuchQuestion(let number, let count?):
+            "/edit \(number): no such question. There \(count == 1 ? "is only /edit 1" : "are 1 to \(count)")"
+        case .noSuchQuestion(let text, nil): "/edit \(text): which question? Type its number, as in /edit 1"
+        case .noBranches: "/branch: there is only this one. /regenerate, /continue and /edit make others"
+        case .noSuchBranch(let number, let count?): "/branch \(number): no such branch. There are 1 to \(count)"
+        case .noSuchBranch(let text, nil): "/branch \(text): which branch? Type its number, as in /branch 1"
         case .noSuchSession(let name): "/open \(name): no such number. /open 1 is the latest conversation"
         case .noSessionGiven: "/open: which conversation? Type its number or its name"
         }

@@ -28,12 +28,22 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         case stopped
         /// The answer ended at the token limit or with the context.
         case cutShort
+        /// The program ended before the answer did.
+        case interrupted
         /// Numbers of the pictures that did not reach the model.
         case didNotSee([Int])
         /// From this answer on the oldest turns, or pictures of those that stayed, were left out of what was sent.
         case leftOut(turns: Int, pictures: Int)
         /// The answer could not go on; the text says why and what to do.
         case failed(String)
+
+        /// Whether the answer ended before it was complete, and can go on.
+        package var isCut: Bool {
+            switch self {
+            case .stopped, .cutShort, .interrupted: true
+            case .waiting, .didNotSee, .leftOut, .failed: false
+            }
+        }
     }
 
     package let id: Int
@@ -43,10 +53,12 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
     package var time: Double?
     package var marks: [Mark]
     package var figures: AnswerFigures?
+    /// Where it stands in the session; nil for what is not part of it, or not yet.
+    package var place: BranchPlace?
 
     package init(
         id: Int, speaker: Speaker, parts: [Part], time: Double? = nil, marks: [Mark] = [],
-        figures: AnswerFigures? = nil
+        figures: AnswerFigures? = nil, place: BranchPlace? = nil
     ) {
         self.id = id
         self.speaker = speaker
@@ -54,6 +66,7 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         self.time = time
         self.marks = marks
         self.figures = figures
+        self.place = place
     }
 
     /// The parts' text, with each picture as `[Image #n]`.
@@ -70,6 +83,25 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         parts.compactMap { part in
             if case .picture(let number) = part { number } else { nil }
         }
+    }
+}
+
+/// Where a message stands in its session, and what else stands there on other branches.
+package struct BranchPlace: Hashable, Sendable {
+    /// The session's number of the message.
+    package var messageID: Int
+    /// The session's numbers of the messages that stand in this place, itself among them, in the order of creation.
+    package var alternatives: [Int]
+
+    package init(messageID: Int, alternatives: [Int]) {
+        self.messageID = messageID
+        self.alternatives = alternatives
+    }
+
+    /// Such as `2/3`; nil when there is no other.
+    package var count: String? {
+        guard alternatives.count > 1, let index = alternatives.firstIndex(of: messageID) else { return nil }
+        return "\(index + 1)/\(alternatives.count)"
     }
 }
 

@@ -41,7 +41,7 @@ struct ConversationLayout {
             case .didNotSee(let numbers): lines += text(didNotSee(numbers), theme.dim, bar)
             case .leftOut(let turns, let pictures):
                 lines += text(OverflowText.leftOut(turns: turns, pictures: pictures), theme.dim, bar)
-            case .waiting, .stopped, .cutShort, .failed: break
+            case .waiting, .stopped, .cutShort, .interrupted, .failed: break
             }
         }
         lines += body(item, bar)
@@ -68,14 +68,16 @@ struct ConversationLayout {
     }
 
     private func right(_ item: ConversationItem) -> TextLine? {
-        guard !isCompact else { return nil }
-        if item.speaker == .assistant {
-            let rate = item.figures?.tokensPerSecond.map(FigureText.rate)
-            return rate.map { TextLine($0, theme.dim) }
+        // Which of several it is belongs to what is read; the figures do not.
+        var pieces = [item.place?.count].compactMap(\.self)
+        if !isCompact {
+            if item.speaker == .assistant {
+                pieces += [item.figures?.tokensPerSecond.map(FigureText.rate)].compactMap(\.self)
+            } else if let time = item.time {
+                pieces.append(FigureText.moment(time, now: state.now, offset: state.setting.secondsFromGMT))
+            }
         }
-        return item.time.map {
-            TextLine(FigureText.moment($0, now: state.now, offset: state.setting.secondsFromGMT), theme.dim)
-        }
+        return pieces.isEmpty ? nil : TextLine(pieces.joined(separator: " · "), theme.dim)
     }
 
     private func didNotSee(_ numbers: [Int]) -> String {
@@ -87,6 +89,7 @@ struct ConversationLayout {
         case .didNotSee, .leftOut: []
         case .stopped: text("⏹ stopped", theme.dim, bar)
         case .cutShort: text("… cut short by the token limit", theme.dim, bar)
+        case .interrupted: text("⏹ interrupted: the program ended", theme.dim, bar)
         case .failed(let message): text("⚠ " + message, theme.error, bar)
         case .waiting where state.overflow?.questionID == item.id:
             text("not sent yet", theme.dim, bar)

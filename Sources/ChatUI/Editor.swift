@@ -52,6 +52,9 @@ package struct Editor: Equatable, Sendable {
 
     package var isEmpty: Bool { elements.isEmpty }
     package var text: String { elements.map(\.text).joined() }
+    package var pictureNumbers: Set<Int> {
+        Set(elements.compactMap { if case .picture(let number) = $0 { number } else { nil } })
+    }
 
     /// The same text, wherever the cursor is.
     package func hasSameText(as other: Editor) -> Bool { elements == other.elements }

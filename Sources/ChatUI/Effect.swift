@@ -15,7 +15,11 @@ package enum Effect: Equatable, Sendable {
     /// Begin an empty session.
     case startNewSession
     /// Open a session by name; answers by `conversationOpened` or `sessionFailed`.
-    case openSession(name: String)
+    ///
+    /// The draft's pictures keep their numbers.
+    case openSession(name: String, draftPictures: Set<Int>)
+    /// Show a branch of the session; answers by `branchShown`. The draft's pictures keep their numbers.
+    case showBranch(BranchChoice, draftPictures: Set<Int>)
     /// The system text or the sampling options have changed.
     case saveSettings(systemText: String?, GenerationOptions)
     case replay(ReplayCommand)
@@ -39,6 +43,28 @@ package struct PictureRequest: Hashable, Sendable {
     }
 }
 
+/// A branch of the session.
+package enum BranchChoice: Hashable, Sendable {
+    /// The one that is shown.
+    case current
+    /// Up to the message before this one, by the session's numbers.
+    case before(Int)
+    /// The latest one on which this message is.
+    case through(Int)
+}
+
+/// Where a question and its answer belong; numbers are the session's.
+package enum QuestionOrigin: Hashable, Sendable {
+    /// Behind everything else.
+    case end
+    /// The question stands in the place of this one, on a branch of its own.
+    case edited(Int)
+    /// The question is this one, and the answer stands beside those that it has.
+    case regenerated(question: Int)
+    /// The answer goes on with this one, and stands beside it.
+    case continued(answer: Int)
+}
+
 /// A question and how to answer it.
 package struct GenerationRequest: Equatable, Sendable {
     /// What the user said: text and pictures in order.
@@ -49,13 +75,18 @@ package struct GenerationRequest: Equatable, Sendable {
     package let options: GenerationOptions
     /// What was chosen when the question had not fitted into the context.
     package let remedy: ContextRemedy?
+    package let origin: QuestionOrigin
+    /// Numbers of pictures that belong to what is being written.
+    package let draftPictures: Set<Int>
 
     package init(
         question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions,
-        remedy: ContextRemedy? = nil
+        origin: QuestionOrigin = .end, remedy: ContextRemedy? = nil, draftPictures: Set<Int> = []
     ) {
         self.question = question
         self.answerID = answerID
+        self.origin = origin
+        self.draftPictures = draftPictures
         self.systemText = systemText
         self.options = options
         self.remedy = remedy

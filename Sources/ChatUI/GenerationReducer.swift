@@ -3,6 +3,7 @@ import Generation
 enum GenerationReducer {
     /// Adds a question to the conversation and has it answered when its turn comes.
     static func ask(_ state: inout AppState, _ parts: [ConversationItem.Part]) -> [Effect] {
+        if let editing = state.editing { return askOtherwise(&state, parts, editing) }
         let id = state.appendItem(.user, parts: parts, marks: [.waiting])
         state.waiting.append(id)
         state.scroll = nil
@@ -10,32 +11,61 @@ enum GenerationReducer {
         return startNext(&state)
     }
 
+    /// Asks a question in another's place, on a branch of its own.
+    private static func askOtherwise(
+        _ state: inout AppState, _ parts: [ConversationItem.Part], _ editing: AppState.Editing
+    ) -> [Effect] {
+        state.editing = nil
+        if let index = state.items.firstIndex(where: { $0.place?.messageID == editing.messageID }) {
+            state.items.removeSubrange(index...)
+        }
+        state.scroll = nil
+        state.hasNewTextBelow = false
+        let id = state.appendItem(.user, parts: parts)
+        state.editor.setElements(editing.draft)
+        return start(&state, id, origin: .edited(editing.messageID), remedy: nil) ?? []
+    }
+
     /// Starts the next answer when the model is free and a question waits.
     static func startNext(_ state: inout AppState) -> [Effect] {
-        guard case .ready = state.model, state.answer == nil, state.overflow == nil, !state.waiting.isEmpty else {
-            return []
-        }
+        guard case .ready = state.model, state.answer == nil, state.overflow == nil, !state.awaitsConversation,
+            !state.waiting.isEmpty
+        else { return [] }
         let id = state.waiting.removeFirst()
-        return start(&state, id, remedy: nil) ?? startNext(&state)
+        return start(&state, id, origin: .end, remedy: nil) ?? startNext(&state)
     }
 
     /// Starts the answer to a question; nil when there is no such item.
-    static func start(_ state: inout AppState, _ id: ConversationItem.ID, remedy: ContextRemedy?) -> [Effect]? {
+    ///
+    /// - Parameter text: what the answer that it goes on with has said.
+    static func start(
+        _ state: inout AppState, _ id: ConversationItem.ID, origin: QuestionOrigin, remedy: ContextRemedy?,
+        text: String = ""
+    ) -> [Effect]? {
         guard let index = state.index(of: id) else { return nil }
         state.items[index].marks.removeAll { $0 == .waiting }
-        let answer = ConversationItem(id: state.nextItemID, speaker: .assistant, parts: [], time: state.now)
+        let answer = ConversationItem(
+            id: state.nextItemID, speaker: .assistant, parts: text.isEmpty ? [] : [.text(text)], time: state.now)
         state.nextItemID += 1
         state.items.insert(answer, at: index + 1)
         state.answer = AppState.RunningAnswer(
             itemID: answer.id, questionID: id, startedAt: state.now, progressSince: state.now, tokens: 0,
-            lastTokenSeconds: 0, isStopping: false)
+            lastTokenSeconds: 0, isStopping: false, origin: origin, beginning: text)
         state.noteNewText()
         return [
             .startGeneration(
                 GenerationRequest(
                     question: state.items[index], answerID: answer.id, systemText: state.systemText,
-                    options: state.options, remedy: remedy))
+                    options: state.options, origin: origin, remedy: remedy,
+                    draftPictures: state.editor.pictureNumbers))
         ]
+    }
+
+    /// The answer begins with exactly this.
+    static func resumed(_ state: inout AppState, _ text: String) {
+        guard let answer = state.answer, let index = state.index(of: answer.itemID) else { return }
+        state.answer?.beginning = text
+        state.items[index].parts = text.isEmpty ? [] : [.text(text)]
     }
 
     /// Stops the running answer; false when there is none.
@@ -80,13 +110,13 @@ enum GenerationReducer {
         case .provisional(let text):
             state.answer?.progress = nil
             state.answer?.isProvisional = true
-            state.items[index].parts = [.text(text)]
+            state.items[index].parts = [.text(answer.beginning + text)]
             state.noteNewText()
         case .token(let token):
             state.answer?.progress = nil
             if state.answer?.isProvisional == true {
                 state.answer?.isProvisional = false
-                state.items[index].parts = []
+                state.items[index].parts = answer.beginning.isEmpty ? [] : [.text(answer.beginning)]
             }
             state.answer?.tokens += 1
             state.answer?.lastTokenSeconds = token.seconds

@@ -63,6 +63,10 @@ enum InputReducer {
         case (.function(1), _):
             HelpCommand.show(&state)
             return []
+        case (.character("p"), .alt):
+            return branch(&state, step: -1)
+        case (.character("n"), .alt):
+            return branch(&state, step: 1)
         case (.up, []), (.character("p"), .control):
             return vertical(&state, Key(.up))
         case (.down, []), (.character("n"), .control):
@@ -70,6 +74,15 @@ enum InputReducer {
         default:
             if key.code == .enter || key == .control("j") { state.usedHints.insert(.newLine) }
             _ = state.editor.handle(key, columns: ScreenGeometry.editorColumns(state.size))
+            return []
+        }
+    }
+
+    private static func branch(_ state: inout AppState, step: Int) -> [Effect] {
+        do throws(CommandProblem) {
+            return try BranchReducer.show(&state, number: nil, step: step)
+        } catch {
+            state.inputErrors = [error.description]
             return []
         }
     }
@@ -88,7 +101,7 @@ enum InputReducer {
         state.sendsWhenLoaded = false
         // What waits is taken back before what runs is stopped: the last thing asked goes first.
         if let effects = GenerationReducer.stop(&state) { return effects }
-        if GenerationReducer.takeBackWaiting(&state) { return [] }
+        if GenerationReducer.takeBackWaiting(&state) || BranchReducer.stopEditing(&state) { return [] }
         if state.scroll != nil { setScroll(&state, nil) }
         return []
     }
@@ -103,11 +116,15 @@ enum InputReducer {
                     name: invocation.name,
                     nearest: CommandLine.nearest(to: invocation.name, among: Command.all.map(\.name)))
             }
-            let typed = Array(state.editor.elements[invocation.range])
+            let before = state.editor.elements
+            let typed = Array(before[invocation.range])
             if !command.placesItself { removeCommand(invocation, &state) }
             do throws(CommandProblem) {
                 let effects = try command.run(invocation, &state)
                 state.history.append(typed)
+                if command.mayFailLater {
+                    state.takenCommand = AppState.TakenCommand(before: before, after: state.editor.elements)
+                }
                 return effects
             } catch {
                 if !command.placesItself { state.editor.undo() }
@@ -117,6 +134,13 @@ enum InputReducer {
             state.inputErrors = [error.description]
             return []
         }
+    }
+
+    /// Puts a command that has failed back, unless something was typed since.
+    static func giveCommandBack(_ state: inout AppState) {
+        guard let taken = state.takenCommand else { return }
+        state.takenCommand = nil
+        if state.editor.elements == taken.after { state.editor.setElements(taken.before) }
     }
 
     /// Takes a command out of the draft, with its line when it had one.
@@ -137,6 +161,15 @@ enum InputReducer {
         if case .failed(let message) = state.model {
             state.inputErrors = [message]
             return []
+        }
+        if state.editing != nil {
+            // A branch begins from what is shown, so that nothing else may be on its way.
+            let isReady = if case .ready = state.model { true } else { false }
+            let problem = BranchReducer.obstacle("edit", state) ?? (isReady ? nil : .modelIsNotReady(command: "edit"))
+            if let problem {
+                state.inputErrors = [problem.description]
+                return []
+            }
         }
         guard state.attachments.isEmpty else {
             state.sendsWhenLoaded = true

@@ -19,23 +19,34 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     case .generationEventArrived(let event): effects = GenerationReducer.reduce(&state, event)
     case .contextOverflowed(let plan, let droppedTurns):
-        OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
-        effects = []
+        effects = OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
     case .conversationShortened(let turns, let pictures):
         if let id = state.answer?.itemID, let index = state.index(of: id) {
             state.items[index].marks.append(.leftOut(turns: turns, pictures: pictures))
         }
         effects = []
     case .conversationOpened(let conversation):
-        OverflowReducer.keepEditing(&state)
+        // Nothing of the session before is to be shown again.
+        _ = OverflowReducer.keepEditing(&state)
+        _ = BranchReducer.stopEditing(&state)
         state.replaceConversation(conversation)
+        effects = GenerationReducer.startNext(&state)
+    case .branchShown(let conversation):
+        effects = BranchReducer.shown(&state, conversation)
+    case .messagesPlaced(let places):
+        BranchReducer.placed(&state, places)
+        effects = []
+    case .answerResumed(let text):
+        GenerationReducer.resumed(&state, text)
         effects = []
     case .sessionSaved(let name):
         state.sessionName = name
         effects = []
     case .sessionFailed(let message):
         state.inputErrors = [message]
-        effects = []
+        if state.awaitsConversation { InputReducer.giveCommandBack(&state) }
+        state.awaitsConversation = false
+        effects = GenerationReducer.startNext(&state)
     case .recentSessionsListed(let sessions):
         state.recentSessions = sessions
         effects = []
@@ -79,27 +90,36 @@ extension AppState {
 
     /// Shows another conversation. What is being written stays.
     mutating func replaceConversation(_ conversation: OpenedConversation) {
+        adopt(conversation)
         sessionName = conversation.name
-        items = conversation.items
-        nextItemID = (items.map(\.id).max() ?? 0) + 1
-        let drafted = Set(
-            editor.elements.compactMap { element in
-                if case .picture(let number) = element { number } else { nil }
-            })
-        let opened = Dictionary(conversation.pictures.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
-        for number in drafted where opened[number] != nil { editor.forget(picture: number) }
-        pictures = pictures.filter { drafted.contains($0.key) }.merging(opened) { _, new in new }
-        nextPictureNumber = (pictures.keys.max() ?? 0) + 1
-        systemText = conversation.systemText
         if let opened = conversation.options { options = opened }
-        contextTokens = conversation.contextTokens
-        lastFigures = nil
-        waiting = []
-        attachments = []
         sendsWhenLoaded = false
         scroll = nil
         hasNewTextBelow = false
         inputErrors = []
         replay = nil
+    }
+
+    /// Takes a conversation's items and pictures in place of those that are shown.
+    ///
+    /// Questions that wait were asked since it was asked for, and follow its end.
+    mutating func adopt(_ conversation: OpenedConversation) {
+        let asked = waiting.compactMap { item($0) }
+        items = conversation.items
+        nextItemID = (items.map(\.id).max() ?? 0) + 1
+        waiting = asked.map { question in
+            appendItem(.user, parts: question.parts, marks: question.marks)
+        }
+        awaitsConversation = false
+        takenCommand = nil
+        let drafted = editor.pictureNumbers.union(asked.flatMap(\.pictureNumbers))
+        let opened = Dictionary(conversation.pictures.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
+        for number in drafted where opened[number] != nil { editor.forget(picture: number) }
+        pictures = pictures.filter { drafted.contains($0.key) }.merging(opened) { _, new in new }
+        nextPictureNumber = (pictures.keys.max() ?? 0) + 1
+        systemText = conversation.systemText
+        contextTokens = conversation.contextTokens
+        continuations = conversation.continuations
+        lastFigures = nil
     }
 }

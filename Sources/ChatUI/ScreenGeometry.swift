@@ -74,6 +74,12 @@ enum InputMessages {
         for error in state.inputErrors {
             lines += TextWrapping.wrap("⚠ " + SanitizedText.clean(error), columns: columns, style: theme.error)
         }
+        if let editing = state.editing {
+            let questions = state.items.filter { $0.speaker == .user && $0.place != nil }
+            let number = questions.firstIndex { $0.place?.messageID == editing.messageID }.map { " \($0 + 1)" } ?? ""
+            let text = "question\(number), asked otherwise: Enter sends it on a branch, Esc leaves it"
+            lines += TextWrapping.wrap(text, columns: columns, style: theme.accent)
+        }
         if let note = state.inputNote {
             lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)
         }

@@ -81,7 +81,7 @@ extension ContextPlan {
         chat.type("First\nSecond\ndraft")
         chat.act(.contextOverflowed(.example, droppedTurns: 0))
         // Who leaves now finds both again.
-        #expect(chat.state.unansweredQuestions.map(\.text) == ["First", "Second"])
+        #expect(chat.state.unansweredQuestions.map(\.question.text) == ["First", "Second"])
         chat.press(.escape)
         #expect(chat.draft == "First\nSecond\ndraft|")
         #expect(chat.state.items.isEmpty && chat.state.waiting.isEmpty)

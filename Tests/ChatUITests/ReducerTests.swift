@@ -229,7 +229,8 @@ import Testing
     @Test func openAsksForTheSession() {
         var chat = ScriptedChat()
         chat.act(.recentSessionsListed([RecentSession(name: "dogs", title: "Dogs", time: 0, turns: 1, pictures: 0)]))
-        #expect(chat.type("/open 1\n") == [.openSession(name: "dogs")])
-        #expect(chat.type("/open cats\n") == [.openSession(name: "cats")])
+        #expect(chat.type("/open 1\n") == [.openSession(name: "dogs", draftPictures: [])])
+        chat.act(.conversationOpened(OpenedConversation(name: "dogs", items: [], pictures: [])))
+        #expect(chat.type("/open cats\n") == [.openSession(name: "cats", draftPictures: [])])
     }
 }

@@ -8,28 +8,44 @@ final class AnswerRecorder {
     private(set) var session: Session
     private let options: GenerationOptions
     private let dropped: Answer.Dropped?
+    private let beginning: AnswerBeginning?
     private let model: ModelDescription
     private let created: Timestamp
     private var recording: AnswerRecording?
 
-    /// - Parameter dropped: what the prompt leaves out of the session.
+    /// - Parameters:
+    ///   - dropped: what the prompt leaves out of the session.
+    ///   - beginning: what the answer takes over from one that it goes on with.
     init(
-        session: Session, options: GenerationOptions, dropped: Answer.Dropped?, model: ModelDescription,
-        created: Timestamp
+        session: Session, options: GenerationOptions, dropped: Answer.Dropped?, beginning: AnswerBeginning? = nil,
+        model: ModelDescription, created: Timestamp
     ) {
         self.session = session
         self.options = options
         self.dropped = dropped
+        self.beginning = beginning
         self.model = model
         self.created = created
     }
 
+    /// The number that the answer has in the session.
+    var messageID: Int { session.nextID }
+
     func begin(_ start: GenerationStart, _ writer: SessionWriter?) throws(SessionError) {
+        var answer = Answer(model: model, modelDigest: nil, options: options, start: start, dropped: dropped)
+        if let beginning {
+            // What was taken over is the answer's, not the prompt's.
+            answer.continuedTokens = beginning.tokenIDs.count
+            answer.promptTokens = max(0, answer.promptTokens - answer.continuedTokens)
+            answer.reusedTokens = min(answer.reusedTokens, answer.promptTokens)
+        }
         let recording = AnswerRecording(
-            id: session.nextID, parent: session.activeLeaf, created: created,
-            answer: Answer(model: model, modelDigest: nil, options: options, start: start, dropped: dropped))
+            id: messageID, parent: session.activeLeaf, created: created, answer: answer)
         self.recording = recording
         try writer?.beginAnswer(recording)
+        for (id, text) in zip(beginning?.tokenIDs ?? [], beginning?.pieces ?? []) {
+            try append(GeneratedToken(id: id, logProbability: 0, text: text, seconds: 0), writer)
+        }
     }
 
     func append(_ token: GeneratedToken, _ writer: SessionWriter?) throws(SessionError) {

@@ -30,10 +30,12 @@ final class ChatEffects: Sendable {
     }
 
     /// Stops what runs, and returns when everything asked for is saved; `unanswered` are questions that still waited.
-    func finish(unanswered: [ConversationItem], systemText: String?) async {
+    func finish(unanswered: [AppState.Unanswered], systemText: String?) async {
         await keeper.beginClosing()
-        for question in unanswered {
-            queue.yield { [keeper] in await keeper.keep(question, systemText: systemText) }
+        for unanswered in unanswered {
+            queue.yield { [keeper] in
+                await keeper.keep(unanswered.question, unanswered.origin, systemText: systemText)
+            }
         }
         queue.finish()
         await worker.value
@@ -91,8 +93,10 @@ final class ChatEffects: Sendable {
             Task.detached { [keeper] in await keeper.cancel() }
         case .startNewSession:
             queue.yield { [keeper] in await keeper.startNew() }
-        case .openSession(let name):
-            queue.yield { [keeper] in await keeper.open(name) }
+        case .openSession(let name, let draftPictures):
+            queue.yield { [keeper] in await keeper.open(name, draftPictures: draftPictures) }
+        case .showBranch(let choice, let draftPictures):
+            queue.yield { [keeper] in await keeper.showBranch(choice, draftPictures: draftPictures) }
         case .saveSettings, .replay, .suspend, .redraw, .quit:
             // Settings travel with each question; the rest is the screen's.
             break

@@ -68,22 +68,41 @@ package actor ConversationKeeper {
         session = Session(created: .now(), application: Self.application)
     }
 
-    func open(_ name: String) {
-        guard name != writer?.name else { return showSession() }
+    func open(_ name: String, draftPictures: Set<Int>) {
+        guard name != writer?.name else { return showSession(reserved: draftPictures) }
         do throws(SessionError) {
             let opened = try store.open(name)
             writer = opened
             session = opened.session
-            showSession()
+            showSession(reserved: draftPictures)
         } catch {
             mailbox?.post(.sessionFailed(error.description))
         }
     }
 
-    private func showSession() {
-        let conversation = ConversationMapping(session.activeBranch)
+    /// Shows a branch of the session, and remembers that it is the one shown.
+    ///
+    /// - Parameter draftPictures: numbers of pictures that belong to what is being written.
+    package func showBranch(_ choice: BranchChoice, draftPictures: Set<Int>) {
+        let shown = session.activeLeaf
+        switch choice {
+        case .current: break
+        case .before(let id): if let message = session.message(id) { session.show(leaf: message.parent) }
+        case .through(let id): if session.message(id) != nil { session.show(leaf: session.latestLeaf(from: id)) }
+        }
+        if session.activeLeaf != shown { save() }
+        mailbox?.post(.branchShown(mapped(reserved: draftPictures)))
+    }
+
+    private func mapped(reserved: Set<Int>) -> OpenedConversation {
+        let conversation = ConversationMapping(
+            session.activeBranch, branches: BranchIndex(session), reserved: reserved)
         shelf?.adopt(conversation.storedImages)
-        mailbox?.post(.conversationOpened(conversation.opened(name: writer?.name)))
+        return conversation.opened(name: writer?.name)
+    }
+
+    private func showSession(reserved: Set<Int> = []) {
+        mailbox?.post(.conversationOpened(mapped(reserved: reserved)))
         switch writer?.recovery {
         case .putAside(let path):
             mailbox?.post(
@@ -107,9 +126,14 @@ package actor ConversationKeeper {
     }
 
     /// Saves a question that will not be answered any more.
-    func keep(_ question: ConversationItem, systemText: String?) {
+    func keep(_ question: ConversationItem, _ origin: QuestionOrigin, systemText: String?) {
+        switch origin {
+        case .end, .edited: break
+        // There already.
+        case .regenerated, .continued: return
+        }
         do {
-            try add(question, systemText: systemText, to: &session)
+            try place(question, origin, systemText: systemText, in: &session)
             save()
         } catch {
             mailbox?.post(.sessionFailed("\(error)"))
@@ -121,7 +145,7 @@ package actor ConversationKeeper {
     /// A question that does not fit into the context is told, and changes nothing.
     package func answer(_ request: GenerationRequest) async {
         guard let mailbox else { return }
-        if isClosing { return keep(request.question, systemText: request.systemText) }
+        if isClosing { return keep(request.question, request.origin, systemText: request.systemText) }
         isCancelled = false
         let before = session
         let asked: BranchPrompt
@@ -129,10 +153,10 @@ package actor ConversationKeeper {
             guard let prepared = try prepare(request) else { return }
             asked = prepared
         } catch {
-            mailbox.post(.generationEventArrived(.failed(error as? GenerationFailure ?? .backend("\(error)"))))
-            return
+            return fail(request, error as? GenerationFailure ?? .backend("\(error)"))
         }
         guard let engine else { return }
+        let beginning = beginning(of: request.origin)
         save()
         if let dropped = asked.dropped, dropped != before.dropped() {
             mailbox.post(.conversationShortened(turns: dropped.turns, pictures: dropped.pictures))
@@ -141,7 +165,10 @@ package actor ConversationKeeper {
         self.run = run
         if isCancelled { run.cancel() }
         let recorder = AnswerRecorder(
-            session: session, options: request.options, dropped: asked.dropped, model: engine.model, created: .now())
+            session: session, options: request.options, dropped: asked.dropped, beginning: beginning,
+            model: engine.model, created: .now())
+        place(request, answer: recorder.messageID, mailbox)
+        if let beginning { mailbox.post(.answerResumed(text: beginning.text)) }
         for await event in run.events {
             var event = event
             switch event {
@@ -155,14 +182,47 @@ package actor ConversationKeeper {
                 let digest = await engine.modelDigest()
                 attempt { (writer) throws(SessionError) in try recorder.finish(summary, modelDigest: digest, writer) }
                 session = recorder.session
-            case .failed:
+            case .failed(let failure):
                 // A question that cannot be answered is no part of what is sent next.
+                writer?.discardAnswer()
                 session.show(leaf: before.activeLeaf)
                 save()
+                fail(request, failure)
+                continue
             }
             mailbox.post(.generationEventArrived(event))
         }
         self.run = nil
+    }
+
+    /// Tells that an answer failed. A branch that was to be made for it is not, and the one before is shown again.
+    private func fail(_ request: GenerationRequest, _ failure: GenerationFailure) {
+        mailbox?.post(.generationEventArrived(.failed(failure)))
+        guard request.origin != .end else { return }
+        mailbox?.post(.branchShown(mapped(reserved: request.draftPictures)))
+        mailbox?.post(.sessionFailed(failure.description))
+    }
+
+    /// Says which messages of the session the question and its answer are.
+    private func place(_ request: GenerationRequest, answer: Int, _ mailbox: ActionMailbox) {
+        var branches = BranchIndex(session)
+        let message = Message(
+            id: answer, parent: session.activeLeaf, role: .assistant, created: session.updated, parts: [])
+        branches.add(message)
+        var places = [
+            request.answerID: BranchPlace(messageID: answer, alternatives: branches.alternatives(to: message))
+        ]
+        if let question = session.activeBranch.last(where: { $0.role == .user }) {
+            places[request.question.id] = BranchPlace(
+                messageID: question.id, alternatives: branches.alternatives(to: question))
+        }
+        mailbox.post(.messagesPlaced(places))
+    }
+
+    /// What the answer takes over from the one that it goes on with.
+    private func beginning(of origin: QuestionOrigin) -> AnswerBeginning? {
+        guard case .continued(let answer) = origin else { return nil }
+        return session.message(answer).map(AnswerBeginning.init)
     }
 
     /// Adds the question to the session and returns what to send; nil when that would not fit, which is told.
@@ -170,13 +230,15 @@ package actor ConversationKeeper {
         if case .enlargeContext(let length, _)? = request.remedy { try reload(contextLength: length) }
         guard let engine else { return nil }
         var trial = session
-        try add(request.question, systemText: request.systemText, to: &trial)
-        let (shelf, dropped) = (shelf, trial.dropped())
+        let dropped = try place(request.question, request.origin, systemText: request.systemText, in: &trial)
+        let (shelf, beginning) = (shelf, beginning(of: request.origin))
         func prompt(dropping dropped: Answer.Dropped?) throws -> BranchPrompt {
-            try trial.branchPrompt(dropping: dropped) { file throws in
+            let asked = try trial.branchPrompt(dropping: dropped) { file throws in
                 guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
                 return try shelf.pixels(of: file)
             }
+            guard let beginning, !beginning.tokenIDs.isEmpty else { return asked }
+            return asked.continuing(beginning)
         }
         var asked = try prompt(dropping: dropped)
         if let omission = request.remedy?.omission {
@@ -200,13 +262,45 @@ package actor ConversationKeeper {
         mailbox?.post(.modelLoaded(larger.model))
     }
 
+    /// Shows the branch on which a question is to be answered, ending in the question, and returns what its answers were
+    /// asked without.
+    @discardableResult
+    private func place(
+        _ question: ConversationItem, _ origin: QuestionOrigin, systemText: String?, in session: inout Session
+    ) throws -> Answer.Dropped? {
+        switch origin {
+        case .end:
+            try add(question, systemText: systemText, to: &session)
+            return session.dropped()
+        case .edited(let id):
+            if let edited = session.message(id) { session.show(leaf: edited.parent) }
+            try add(question, systemText: systemText, to: &session)
+            return session.dropped()
+        case .regenerated(let id):
+            // As it was asked when it was answered last.
+            let dropped = session.messages.last { $0.parent == id && $0.answer != nil }?.answer?.dropped
+            if session.message(id) != nil { session.show(leaf: id) }
+            updateSystem(systemText, in: &session)
+            return dropped ?? session.dropped()
+        case .continued(let id):
+            guard let answer = session.message(id) else { return session.dropped() }
+            session.show(leaf: answer.parent)
+            return answer.answer?.dropped
+        }
+    }
+
+    /// Appends the system text when it has changed.
+    private func updateSystem(_ systemText: String?, in session: inout Session) {
+        let current = session.activeBranch.last { $0.role == .system }?.text ?? ""
+        let wanted = systemText ?? ""
+        if wanted != current { session.append(role: .system, parts: [.text(wanted)], at: .now()) }
+    }
+
     /// Appends the question, and the system text before it when that has changed.
     private func add(
         _ question: ConversationItem, systemText: String?, to session: inout Session
     ) throws {
-        let current = session.activeBranch.last { $0.role == .system }?.text ?? ""
-        let wanted = systemText ?? ""
-        if wanted != current { session.append(role: .system, parts: [.text(wanted)], at: .now()) }
+        updateSystem(systemText, in: &session)
         var parts = [Part]()
         for part in question.parts {
             switch part {

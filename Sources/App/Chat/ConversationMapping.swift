@@ -9,11 +9,20 @@ struct ConversationMapping {
     private(set) var storedImages: [Int: StoredImage] = [:]
     private(set) var pictures: [Picture] = []
     private let messages: [Message]
+    private let branches: BranchIndex?
+    /// Numbers of pictures that are in use elsewhere.
+    private let reserved: Set<Int>
+    private var nextNumber = 1
+    /// The numbers given, in reading order.
+    private var numbers: [Int] = []
     /// What the answers so far were asked without.
     private var dropped: Answer.Dropped?
 
-    init(_ messages: [Message]) {
+    /// - Parameter branches: the session's, where it matters what else there is; nil for a replay.
+    init(_ messages: [Message], branches: BranchIndex? = nil, reserved: Set<Int> = []) {
         self.messages = messages
+        self.branches = branches
+        self.reserved = reserved
         for message in messages { items.append(item(message)) }
     }
 
@@ -23,7 +32,8 @@ struct ConversationMapping {
         let last = messages.last { $0.answer != nil }?.answer
         return OpenedConversation(
             name: name, items: items, pictures: pictures, systemText: system.flatMap { $0.isEmpty ? nil : $0 },
-            options: last?.options, contextTokens: last.map { $0.promptTokens + $0.tokenIDs.count })
+            options: last?.options, contextTokens: last.map { $0.promptTokens + $0.tokenIDs.count },
+            continuations: branches?.questions(behind: messages.last?.id) ?? [])
     }
 
     private mutating func item(_ message: Message) -> ConversationItem {
@@ -46,11 +56,17 @@ struct ConversationMapping {
         }
         return ConversationItem(
             id: message.id, speaker: speaker(message.role), parts: parts,
-            time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message))
+            time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message),
+            place: branches.map {
+                BranchPlace(messageID: message.id, alternatives: $0.alternatives(to: message))
+            })
     }
 
     private mutating func add(_ image: StoredImage) -> Int {
-        let number = pictures.count + 1
+        while reserved.contains(nextNumber) { nextNumber += 1 }
+        let number = nextNumber
+        nextNumber += 1
+        numbers.append(number)
         storedImages[number] = image
         pictures.append(
             Picture(
@@ -74,9 +90,10 @@ struct ConversationMapping {
             marks.append(.leftOut(turns: now.turns, pictures: now.pictures))
         }
         dropped = answer.dropped
-        let unseen = answer.unseenMedia.filter { pictures.indices.contains($0 - 1) }
+        let unseen = answer.unseenMedia.filter { numbers.indices.contains($0 - 1) }.map { numbers[$0 - 1] }
         if !unseen.isEmpty { marks.append(.didNotSee(unseen)) }
         switch answer.finishReason {
+        case .cancelled where answer.wasInterrupted: marks.append(.interrupted)
         case .cancelled: marks.append(.stopped)
         case .length: marks.append(.cutShort)
         case .end, .stop, nil: break
@@ -85,11 +102,11 @@ struct ConversationMapping {
     }
 
     private func figures(_ message: Message) -> AnswerFigures? {
-        guard let answer = message.answer, let first = answer.tokenMilliseconds.first,
-            let last = answer.tokenMilliseconds.last
-        else { return nil }
+        guard let answer = message.answer else { return nil }
+        let times = answer.tokenMilliseconds.dropFirst(answer.continuedTokens)
+        guard let first = times.first, let last = times.last else { return nil }
         let seconds = Double(last - first) / 1000
-        let count = answer.tokenIDs.count
+        let count = times.count
         return AnswerFigures(
             tokensPerSecond: count > 1 && seconds > 0 ? Double(count - 1) / seconds : nil,
             firstTokenSeconds: Double(first) / 1000, generatedTokens: count)

@@ -36,7 +36,7 @@ package final class PictureShelf: Sendable {
     }
 
     /// Reads a file that the user attached; slow.
-    func load(_ request: PictureRequest) -> Action {
+    package func load(_ request: PictureRequest) -> Action {
         do {
             let loaded = try decoder.load(path: request.path)
             state.withLock { $0.sources[request.number] = .read(loaded) }

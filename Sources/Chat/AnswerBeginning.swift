@@ -1,0 +1,29 @@
+import Generation
+
+/// What an answer that goes on with another one takes over from it: its tokens, with the text that each completed.
+package struct AnswerBeginning: Sendable, Equatable {
+    package let tokenIDs: [Int32]
+    /// As many as there are tokens.
+    package let pieces: [String]
+
+    package var text: String { pieces.joined() }
+
+    /// The tokens of an assistant's message up to the last one that completed a character: what was half a character,
+    /// or held back as the possible beginning of a stop text, is generated again.
+    package init(_ message: Message) {
+        guard let answer = message.answer,
+            let cut = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)
+        else {
+            (tokenIDs, pieces) = ([], [])
+            return
+        }
+        let count = (cut.pieces.lastIndex { !$0.isEmpty } ?? -1) + 1
+        tokenIDs = Array(answer.tokenIDs.prefix(count))
+        pieces = Array(cut.pieces.prefix(count))
+    }
+
+    /// The message that a prompt ends with so that a model goes on with it.
+    package var promptMessage: PromptMessage {
+        PromptMessage(role: .assistant, parts: [.text(text)], tokens: tokenIDs)
+    }
+}
