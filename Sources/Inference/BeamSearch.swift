@@ -51,6 +51,8 @@ package struct BeamSearch: Sendable {
 
     private struct Finished {
         let beam: Beam
+        /// The beam of the step before, which it grew out of.
+        let parent: Int
         let end: Int32?
         let endLogProbability: Float
         let score: Double
@@ -70,6 +72,8 @@ package struct BeamSearch: Sendable {
     private var isDone = false
     /// Whether there were logits that are no numbers.
     package private(set) var hasFailed = false
+    /// The beam, of those whose logits came last, that the best answer so far ended behind; nil when that one is older.
+    package private(set) var bestParent: Int?
 
     package init(_ configuration: Configuration) {
         self.configuration = configuration
@@ -80,7 +84,10 @@ package struct BeamSearch: Sendable {
     /// Takes the logits behind every beam, in the beams' order, and returns how the next beams continue these; nil when
     /// the search is over, or has failed.
     package mutating func advance(_ logits: [UnsafeBufferPointer<Float>]) -> [Continuation]? {
+        bestParent = nil
         guard !isDone, logits.count == beams.count else { return nil }
+        let before = best?.beam
+        defer { if let best, best.beam != before { bestParent = best.parent } }
         guard let candidates = best(2 * configuration.beamCount, logits), let bestScore = candidates.first?.score else {
             hasFailed = true
             isDone = true
@@ -96,7 +103,8 @@ package struct BeamSearch: Sendable {
                 guard rank < configuration.beamCount else { continue }
                 finish(
                     Beam(tokens: parent.tokens, logProbabilities: parent.logProbabilities, score: candidate.score),
-                    length: length, end: candidate.token, endLogProbability: candidate.logProbability)
+                    parent: candidate.parent, length: length, end: candidate.token,
+                    endLogProbability: candidate.logProbability)
             } else if next.count < configuration.beamCount {
                 next.append(
                     Beam(
@@ -112,7 +120,9 @@ package struct BeamSearch: Sendable {
         {
             isDone = true
         } else if length == configuration.maximumTokens || next.isEmpty {
-            for beam in beams { finish(beam, length: length + 1, end: nil, endLogProbability: 0) }
+            for (beam, continuation) in zip(beams, continuations) {
+                finish(beam, parent: continuation.parent, length: length + 1, end: nil, endLogProbability: 0)
+            }
             isDone = true
         }
         return isDone ? nil : continuations
@@ -122,11 +132,7 @@ package struct BeamSearch: Sendable {
     ///
     /// While the search is not over, the leading beam.
     package var answer: (tokens: [Int32], logProbabilities: [Float], hasEnded: Bool) {
-        // Of equals the last one found, as the original's sort leaves them.
-        guard
-            let best = finished.enumerated().max(by: { ($0.element.score, $0.offset) < ($1.element.score, $1.offset) })?
-                .element
-        else {
+        guard let best else {
             let leading = beams.first
             return (leading?.tokens ?? [], leading?.logProbabilities ?? [], false)
         }
@@ -136,12 +142,20 @@ package struct BeamSearch: Sendable {
         return (best.beam.tokens + [end], best.beam.logProbabilities + [best.endLogProbability], true)
     }
 
-    private mutating func finish(_ beam: Beam, length: Int, end: Int32?, endLogProbability: Float) {
+    private var best: Finished? {
+        // Of equals the last one found, as the original's sort leaves them.
+        finished.enumerated().max { ($0.element.score, $0.offset) < ($1.element.score, $1.offset) }?.element
+    }
+
+    private mutating func finish(
+        _ beam: Beam, parent: Int, length: Int, end: Int32?, endLogProbability: Float
+    ) {
         let score = Double(beam.score) / pow(Double(length), configuration.lengthPenalty)
         guard finished.count < configuration.beamCount || score > (finished.map(\.score).min() ?? -.infinity) else {
             return
         }
-        finished.append(Finished(beam: beam, end: end, endLogProbability: endLogProbability, score: score))
+        finished.append(
+            Finished(beam: beam, parent: parent, end: end, endLogProbability: endLogProbability, score: score))
         guard finished.count > configuration.beamCount else { return }
         // Of equally bad ones the first goes.
         if let worst = finished.indices.min(by: { finished[$0].score < finished[$1].score }) {

@@ -135,6 +135,13 @@ package final class DecoderSession {
         /// The first slot that is not the prompt's.
         fileprivate let firstOwnSlot: Int
         fileprivate var sequences: [CacheSequence]
+        /// A beam that is to outlive the search, and its length.
+        fileprivate var kept: (sequence: CacheSequence, count: Int)?
+
+        /// Keeps one of the beams as they stand now; the one kept before is given up.
+        package mutating func keep(_ beam: Int) {
+            kept = (sequences[beam], position)
+        }
 
         /// Cache slots in use: the prompt's and those behind them, counted once however many beams share them.
         package var slotCount: Int {
@@ -142,9 +149,9 @@ package final class DecoderSession {
         }
     }
 
-    /// Makes room for `count` beams of up to `maximumTokens` tokens behind a prompt; what is cached stays.
+    /// Makes room for `count` beams of up to `maximumTokens` tokens behind a prompt, and a kept one; what is cached stays.
     package func reserveBeams(count: Int, promptTokens: Int, maximumTokens: Int) throws(ModelError) {
-        let slots = max(contextLength, promptTokens + count * maximumTokens)
+        let slots = max(contextLength, promptTokens + (count + 1) * maximumTokens)
         if slots > cache.slotCount {
             let larger = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
             larger.copySlots(tokens.count, from: cache)
@@ -177,6 +184,9 @@ package final class DecoderSession {
         for sequence in next {
             for position in beams.firstOwnSlot..<beams.position { isUsed.insert(sequence[position]) }
         }
+        if let kept = beams.kept {
+            for position in beams.firstOwnSlot..<kept.count { isUsed.insert(kept.sequence[position]) }
+        }
         var free = (beams.firstOwnSlot..<cache.slotCount).lazy.filter { !isUsed.contains($0) }.makeIterator()
         for sequence in next {
             guard let slot = free.next() else { return nil }
@@ -195,5 +205,15 @@ package final class DecoderSession {
         beams.position += 1
         let width = decoder.configuration.vocabularySize
         return next.indices.map { UnsafeBufferPointer(start: logitsBuffer.pointer + $0 * width, count: width) }
+    }
+
+    /// Ends a search: the kept beam becomes the session's sequence, as if `answer` had been appended token by token, as
+    /// far as its keys and values were computed.
+    package func adopt(_ beams: Beams, answer: [Int32]) {
+        guard let kept = beams.kept else { return }
+        let first = beams.firstOwnSlot
+        let count = min(kept.count - first, answer.count, contextLength - first)
+        cache.gather((first..<first + count).map { kept.sequence[$0] }, to: first)
+        tokens.append(contentsOf: answer.prefix(count))
     }
 }

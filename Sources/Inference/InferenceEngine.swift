@@ -138,7 +138,17 @@ package actor InferenceEngine: GenerationBackend {
         var beams = session.beams()
         var logits = [session.logits]
         let cancellation = answer.cancellation
-        while !cancellation.isCancelled, let continuations = search.advance(logits) {
+        // The leading beam is what a cancelled search answers, unless one has ended.
+        beams.keep(0)
+        var hasBest = false
+        while !cancellation.isCancelled {
+            let continuations = search.advance(logits)
+            if let parent = search.bestParent {
+                hasBest = true
+                beams.keep(parent)
+            }
+            guard let continuations else { break }
+            if !hasBest, let leading = continuations.first { beams.keep(leading.parent) }
             send(.provisional(text(of: search.beams.first?.tokens ?? [])))
             guard let next = session.advance(&beams, by: continuations, isCancelled: { cancellation.isCancelled })
             else { break }
@@ -146,7 +156,10 @@ package actor InferenceEngine: GenerationBackend {
         }
         let best = search.answer
         guard !search.hasFailed else { throw Self.invalidProbabilities }
-        return tell(best.tokens, best.logProbabilities, hasEnded: best.hasEnded, &answer, options, send)
+        session.adopt(beams, answer: best.tokens)
+        return tell(
+            best.tokens, best.logProbabilities, hasEnded: best.hasEnded, promptTokens: promptTokens, &answer, options,
+            send)
     }
 
     private func text(of tokens: [Int32]) -> String {
@@ -156,7 +169,7 @@ package actor InferenceEngine: GenerationBackend {
 
     /// Sends an answer that is known as a whole.
     private func tell(
-        _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, _ answer: inout Answer,
+        _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, promptTokens: Int, _ answer: inout Answer,
         _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
     ) -> GenerationSummary {
         var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
@@ -164,7 +177,11 @@ package actor InferenceEngine: GenerationBackend {
         for (token, logProbability) in zip(tokens, logProbabilities) {
             let (shown, stopped) = stops.append(decoder.append(token))
             send(.token(answer.token(Sampler.Choice(token: token, logProbability: logProbability), text: shown)))
-            if stopped { return answer.summary(.stop, remainingText: "", contextTokens: session.tokens.count) }
+            if stopped {
+                // What would have followed was never said.
+                session.truncate(to: promptTokens + answer.count)
+                return answer.summary(.stop, remainingText: "", contextTokens: session.tokens.count)
+            }
         }
         let (shown, stopped) = stops.append(decoder.finish())
         let reason: FinishReason =

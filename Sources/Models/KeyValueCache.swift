@@ -24,7 +24,7 @@ package final class KeyValueCache {
         self.type = type
         width = configuration.keyValueWidth
         layerCount = configuration.layerCount
-        guard Kernels.supportsCache(type, headSize: configuration.headSize),
+        guard Self.supports(type, configuration),
             let headBytes = type.rowBytes(columns: configuration.headSize),
             let slotBytes = type.rowBytes(columns: width)
         else { throw .unsupportedCache(type: type.name, headSize: configuration.headSize) }
@@ -54,6 +54,31 @@ package final class KeyValueCache {
                     from: UnsafeRawPointer(theirs.pointer) + from, byteCount: count * slotBytes)
             }
         }
+    }
+
+    /// Moves what lies in `slots` into as many consecutive ones from `first` on, in that order.
+    package func gather(_ slots: [Int], to first: Int) {
+        precondition(
+            first >= 0 && first + slots.count <= slotCount && slots.allSatisfy { $0 >= 0 && $0 < slotCount },
+            "slots outside the cache")
+        // All are read before one is written, since the two may overlap in any way.
+        withUnsafeTemporaryAllocation(byteCount: slots.count * slotBytes, alignment: 16) { staging in
+            guard let staged = staging.baseAddress else { return }
+            for layer in 0..<layerCount {
+                for buffer in [keys, values] {
+                    let base = UnsafeMutableRawPointer(buffer.pointer) + layer * slotCount * slotBytes
+                    for (index, slot) in slots.enumerated() {
+                        (staged + index * slotBytes).copyMemory(from: base + slot * slotBytes, byteCount: slotBytes)
+                    }
+                    (base + first * slotBytes).copyMemory(from: staged, byteCount: slots.count * slotBytes)
+                }
+            }
+        }
+    }
+
+    /// Whether a decoder's keys and values can be kept in a type.
+    package static func supports(_ type: GGMLType, _ configuration: DecoderConfiguration) -> Bool {
+        Kernels.supportsCache(type, headSize: configuration.headSize)
     }
 
     /// Bytes that a position takes.
