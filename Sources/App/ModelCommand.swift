@@ -86,6 +86,8 @@ struct ModelReport {
             let available: Int?
             let fits: Bool
             let longest_context: Int?
+            /// What would fit where this does not, in words; what changes least first.
+            let instead: [String]
         }
     }
 
@@ -131,10 +133,12 @@ struct ModelReport {
         content.context_trained = trained
         content.context = context
         let plan = MemoryPlan(
-            fileSize: file.size, configuration: configuration, contextLength: context, cacheType: cacheType)
+            fileSize: file.size, parameterCount: content.parameters, configuration: configuration,
+            contextLength: context, cacheType: cacheType)
         content.memory = Content.Memory(
             weights: plan.weights, cache: plan.cache, workspace: plan.workspace, total: plan.total,
-            available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits)
+            available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits,
+            instead: plan.remedies.map(Self.wording))
     }
 
     private static func text(_ file: GGUFFile, _ key: String) -> String? {
@@ -188,12 +192,26 @@ struct ModelReport {
         if memory.fits {
             rows.append(("available", "\(Self.size(available)): it fits"))
         } else {
-            let instead =
-                memory.longest_context.map { "a context of \($0) would fit (--context \($0))" }
-                ?? "the weights alone are too large: choose a smaller model, or the same in a smaller type"
-            rows.append(("available", "\(Self.size(available)): it does not fit; \(instead)"))
+            rows.append(("available", "\(Self.size(available)): it does not fit"))
+            let remedies = memory.instead.isEmpty ? ["nothing: choose a smaller model"] : memory.instead
+            for (index, remedy) in remedies.enumerated() {
+                rows.append((index == 0 ? "would fit" : "or", remedy))
+            }
         }
         return rows
+    }
+
+    private static func wording(_ remedy: MemoryRemedy) -> String {
+        switch remedy {
+        case .cacheType(let type):
+            "the context kept in \(type.name) (--cache \(type.name.lowercased()))"
+        case .contextLength(let length):
+            "a context of \(length) tokens (--context \(length))"
+        case .cacheTypeAndContextLength(let type, let length):
+            "a context of \(length) tokens kept in \(type.name) (--context \(length) --cache \(type.name.lowercased()))"
+        case .weightType(let type, let bytes, let length):
+            "a file of the same model in \(type.name), about \(size(bytes)), with a context of \(length) tokens"
+        }
     }
 
     private static func size(_ bytes: Int) -> String {

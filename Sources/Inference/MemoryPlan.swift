@@ -13,25 +13,31 @@ package struct MemoryPlan: Sendable, Equatable {
     /// Bytes that this process may still take; nil when the system does not tell.
     package let available: Int?
     package let contextLength: Int
+    let cacheType: GGMLType
+    let parameterCount: Int
+    let configuration: DecoderConfiguration
     private let bytesPerPosition: Int
-    private let trainedContextLength: Int
 
     /// The plan for a decoder's configuration at a context length.
     package init(
-        fileSize: Int, configuration: DecoderConfiguration, contextLength: Int, cacheType: GGMLType = .f32,
+        fileSize: Int, parameterCount: Int, configuration: DecoderConfiguration, contextLength: Int,
+        cacheType: GGMLType = .f32,
         threadCount: Int = ThreadPool.availableProcessors, available: Int? = MemoryPlan.availableBytes()
     ) {
         weights = fileSize
         self.contextLength = contextLength
         self.available = available
-        trainedContextLength = configuration.trainedContextLength
+        self.cacheType = cacheType
+        self.parameterCount = parameterCount
+        self.configuration = configuration
         bytesPerPosition = KeyValueCache.bytesPerPosition(configuration, type: cacheType)
         cache = Self.product(bytesPerPosition, contextLength)
         let rows = min(DecoderSession.prefillRows(configuration), contextLength)
         let perRow =
             3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
             + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth
-        workspace = 4 * (rows * perRow + configuration.vocabularySize + Self.product(contextLength, threadCount))
+        let fixed = rows * perRow + configuration.vocabularySize
+        workspace = Self.product(4, Self.sum(fixed, Self.product(contextLength, threadCount)))
     }
 
     /// Everything together.
@@ -42,20 +48,25 @@ package struct MemoryPlan: Sendable, Equatable {
 
     /// The longest context that fits beside the weights, a multiple of 256; nil when not even a short one does.
     package var longestContextThatFits: Int? {
-        guard let available else { return trainedContextLength }
-        let room = available - weights - workspace
+        longestContext(beside: weights, bytesPerPosition: bytesPerPosition)
+    }
+
+    func longestContext(beside weights: Int, bytesPerPosition: Int) -> Int? {
+        let trained = configuration.trainedContextLength
+        guard let available else { return trained }
+        let room = available - Self.sum(weights, workspace)
         guard room > 0, bytesPerPosition > 0 else { return nil }
-        let positions = min(room / bytesPerPosition, trainedContextLength)
-        let rounded = positions == trainedContextLength ? positions : positions / 256 * 256
+        let positions = min(room / bytesPerPosition, trained)
+        let rounded = positions == trained ? positions : positions / 256 * 256
         return rounded >= 256 ? rounded : nil
     }
 
-    private static func product(_ a: Int, _ b: Int) -> Int {
+    static func product(_ a: Int, _ b: Int) -> Int {
         let (value, overflow) = a.multipliedReportingOverflow(by: b)
         return overflow ? Int.max : value
     }
 
-    private static func sum(_ a: Int, _ b: Int) -> Int {
+    static func sum(_ a: Int, _ b: Int) -> Int {
         let (value, overflow) = a.addingReportingOverflow(b)
         return overflow ? Int.max : value
     }

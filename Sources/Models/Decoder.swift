@@ -39,6 +39,20 @@ package struct DecoderConfiguration: Sendable, Equatable {
     /// Positions that the model was trained for.
     package let trainedContextLength: Int
 
+    package init(
+        vocabularySize: Int, width: Int, layerCount: Int, attentionHeads: Int, keyValueHeads: Int, headSize: Int,
+        feedForwardWidth: Int, trainedContextLength: Int
+    ) {
+        self.vocabularySize = vocabularySize
+        self.width = width
+        self.layerCount = layerCount
+        self.attentionHeads = attentionHeads
+        self.keyValueHeads = keyValueHeads
+        self.headSize = headSize
+        self.feedForwardWidth = feedForwardWidth
+        self.trainedContextLength = trainedContextLength
+    }
+
     /// Features of all key (or value) heads together.
     package var keyValueWidth: Int { keyValueHeads * headSize }
 }
