@@ -13,7 +13,7 @@ struct ModelCommand: AsyncParsableCommand {
         commandName: "model",
         abstract: "Tell what a model file is, and what memory it needs against what there is.")
 
-    @Argument(help: "A GGUF file.")
+    @Argument(help: "A GGUF file, or a checkpoint: its folder or its file of weights.")
     var file: String
 
     @Option(help: ArgumentHelp("Tokens that the context is to hold.", valueName: "n"))
@@ -33,9 +33,9 @@ struct ModelCommand: AsyncParsableCommand {
 
     func run() async throws {
         let report: ModelReport
-        do throws(ModelFileError) {
+        do throws(ModelError) {
             report = ModelReport(
-                try GGUFFile(path: (file as NSString).expandingTildeInPath), contextLength: context,
+                try ModelRegistry.open(path: (file as NSString).expandingTildeInPath), contextLength: context,
                 cacheType: cache.type)
         } catch { throw CommandError.failed(error.description) }
         if json {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import ModelFiles
+import Models
 import Tokenization
 
 /// `emuchat tokenize`: text to ids and back, exactly.
@@ -30,7 +31,8 @@ struct TokenizeCommand: AsyncParsableCommand {
     func run() async throws {
         let tokenizer: any Tokenizer
         do {
-            tokenizer = try makeTokenizer(from: GGUFFile(path: (model as NSString).expandingTildeInPath))
+            tokenizer = try makeTokenizer(
+                from: ModelRegistry.open(path: (model as NSString).expandingTildeInPath))
         } catch { throw CommandError.failed("\(error)") }
         let text = try StandardInput.readText()
         if decode {

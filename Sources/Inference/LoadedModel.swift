@@ -15,14 +15,18 @@ package struct ModelOptions: Sendable, Equatable {
     package var cacheType: GGMLType
     /// Name of the chat template; nil recognises the file's.
     package var templateName: String?
+    /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights.
+    package var configurationFolders: [String]
 
     package init(
-        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, templateName: String? = nil
+        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, templateName: String? = nil,
+        configurationFolders: [String] = []
     ) {
         self.contextLength = contextLength
         self.threadCount = threadCount
         self.cacheType = cacheType
         self.templateName = templateName
+        self.configurationFolders = configurationFolders
     }
 }
 
@@ -45,7 +49,12 @@ package final class LoadedModel: Sendable {
 
     /// Maps and checks the file. Weights stay where they are, so this takes milliseconds whatever their size.
     package init(path: String, options: ModelOptions = ModelOptions()) throws(InferenceError) {
-        do { file = try GGUFFile(path: path) } catch { throw .file(error) }
+        do {
+            file = try ModelRegistry.open(path: path, configurationFolders: options.configurationFolders)
+        } catch {
+            if case .file(let problem) = error { throw .file(problem) }
+            throw .model(error)
+        }
         do { decoder = try ModelRegistry.decoder(of: file) } catch { throw .model(error) }
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
         let configuration = decoder.configuration

@@ -54,6 +54,9 @@ package struct CheckpointTensor: Sendable {
     /// Keeps `bytes` valid.
     let mapping: MappedFile
 
+    /// The path of the file that it lies in.
+    package var path: String { mapping.path }
+
     init(type: ElementType, shape: [Int], bytes: UnsafeRawBufferPointer, mapping: MappedFile) {
         self.type = type
         self.shape = shape

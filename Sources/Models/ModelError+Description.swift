@@ -9,6 +9,22 @@ extension ModelError: CustomStringConvertible {
         case .unknownArchitecture(let path, let name, let known):
             "\(shown(path)): a model of architecture `\(shown(name))`; this program runs \(known.joined(separator: ", ")). "
                 + "Choose a model of one of these with --model."
+        case .notEmu2(let path, let example):
+            "\(shown(path)): expected a checkpoint of Emu2 with decoder.lm.model.embed_tokens.weight, found one with "
+                + "\(shown(example)). Get the model's GGUF file."
+        case .missingWeights(let path, let tensor, let shape):
+            "\(shown(path)): the tensor \(shown(tensor)), expected of shape \(shape), is missing. "
+                + "A shard is missing or config.json is of another model: get the checkpoint again."
+        case .misshapenWeights(let path, let tensor, let expected, let found):
+            "\(shown(path)): the tensor \(shown(tensor)): expected shape \(expected), found \(found). "
+                + "config.json is missing or of another model: name its folder with --configuration."
+        case .unexpectedWeights(let path, let tensor, let count):
+            "\(shown(path)): expected Emu2's tensors alone, found \(shown(tensor))"
+                + (count > 1 ? " and \(count - 1) more" : "")
+                + ". config.json is of another model, or this is not Emu2: get the checkpoint again."
+        case .missingTokenizer(let path):
+            "\(shown(path)): expected tokenizer.model beside it, found none. "
+                + "Put it there, or name its folder with --configuration."
         case .unsupportedType(let path, let tensor, let type):
             "\(shown(path)): \(shown(tensor)): stored as \(type), which cannot be computed with. "
                 + "Get the model in Q4_1, Q8_0 or another common type."

@@ -4,6 +4,14 @@ import ModelFiles
 package enum ModelError: Error, Sendable, Equatable {
     case file(ModelFileError)
     case unknownArchitecture(path: String, name: String, known: [String])
+    /// A checkpoint of another model; `example` is one of its tensors.
+    case notEmu2(path: String, example: String)
+    /// Shapes of checkpoints have the outermost dimension first.
+    case missingWeights(path: String, tensor: String, shape: [Int])
+    case misshapenWeights(path: String, tensor: String, expected: [Int], found: [Int])
+    /// The first of `count` tensors that no part of the model has.
+    case unexpectedWeights(path: String, tensor: String, count: Int)
+    case missingTokenizer(path: String)
     case unsupportedType(path: String, tensor: String, type: String)
     /// A hyper-parameter outside of what the architecture allows.
     case invalidParameter(path: String, key: String, found: String, expected: String)

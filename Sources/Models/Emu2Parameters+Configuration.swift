@@ -1,0 +1,100 @@
+import ModelFiles
+
+/// `config.json` of a published Emu2 checkpoint. What is not listed changes nothing here or has only one value.
+struct Emu2ConfigurationFile: Decodable {
+    // The names are the file's.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    struct Vision: Decodable {
+        let image_size: Int
+        let patch_size: Int
+        let width: Int
+        let layers: Int
+        let head_width: Int
+        let mlp_ratio: Double
+        let layer_norm_eps: Float
+        let n_query: Int
+        let v_query: Int
+        let postnorm: Bool?
+        let qkv_bias: Bool?
+        let rope: Bool?
+        let subln: Bool?
+        let naiveswiglu: Bool?
+    }
+
+    let hidden_size: Int
+    let intermediate_size: Int
+    let num_hidden_layers: Int
+    let num_attention_heads: Int
+    let num_key_value_heads: Int?
+    let max_position_embeddings: Int
+    let rms_norm_eps: Float
+    let rope_theta: Float?
+    let hidden_act: String?
+    let tie_word_embeddings: Bool?
+    let model_version: String?
+    let vision_config: Vision
+}
+
+extension Emu2Parameters {
+    /// Sizes above this cannot be real; below it, products of two of them cannot overflow.
+    private static let limit = 1 << 28
+
+    /// What a `config.json` says, checked; `vocabulary` is the number of rows that the embedding has.
+    init(_ file: Emu2ConfigurationFile, path: String, vocabulary: Int) throws(ModelError) {
+        let vision = file.vision_config
+        func require(_ key: String, _ found: String, _ expected: String, _ condition: Bool) throws(ModelError) {
+            guard condition else {
+                throw .invalidParameter(path: path, key: key, found: found, expected: expected)
+            }
+        }
+        let groups = file.num_key_value_heads ?? file.num_attention_heads
+        for (key, value) in [
+            ("hidden_size", file.hidden_size), ("intermediate_size", file.intermediate_size),
+            ("num_hidden_layers", file.num_hidden_layers), ("num_attention_heads", file.num_attention_heads),
+            ("num_key_value_heads", groups), ("max_position_embeddings", file.max_position_embeddings),
+            ("vision_config.image_size", vision.image_size), ("vision_config.patch_size", vision.patch_size),
+            ("vision_config.width", vision.width), ("vision_config.layers", vision.layers),
+            ("vision_config.head_width", vision.head_width), ("vision_config.n_query", vision.n_query),
+            ("vision_config.v_query", vision.v_query),
+        ] {
+            try require(key, "\(value)", "1 to \(Self.limit - 1)", value > 0 && value < Self.limit)
+        }
+        let inner = Double(vision.width) * vision.mlp_ratio
+        try require(
+            "vision_config.mlp_ratio", "\(vision.mlp_ratio)", "a ratio that gives at least one feature",
+            inner >= 1 && inner < Double(Self.limit))
+        try require(
+            "vision_config.head_width", "\(vision.head_width)", "a divisor of \(vision.width)",
+            vision.width % vision.head_width == 0)
+        try require(
+            "vision_config.image_size", "\(vision.image_size)", "a multiple of \(vision.patch_size)",
+            vision.image_size % vision.patch_size == 0)
+        try require(
+            "num_attention_heads", "\(file.num_attention_heads)", "a divisor of \(file.hidden_size)",
+            file.hidden_size % file.num_attention_heads == 0)
+        try require(
+            "num_key_value_heads", "\(groups)", "a divisor of \(file.num_attention_heads)",
+            file.num_attention_heads % groups == 0)
+        let unsupported: [(String, Bool)] = [
+            ("vision_config.rope", vision.rope == true), ("vision_config.subln", vision.subln == true),
+            ("vision_config.naiveswiglu", vision.naiveswiglu == true),
+            ("vision_config.postnorm of false", vision.postnorm == false),
+            ("vision_config.qkv_bias of false", vision.qkv_bias == false),
+            ("tie_word_embeddings", file.tie_word_embeddings == true),
+            ("hidden_act `\(file.hidden_act ?? "")`", (file.hidden_act ?? "silu") != "silu"),
+        ]
+        if let (feature, _) = unsupported.first(where: \.1) {
+            throw .unsupportedFeature(path: path, feature: feature)
+        }
+        self.init(
+            sizes: Emu2Sizes(
+                imageSize: vision.image_size, patchSize: vision.patch_size, visionWidth: vision.width,
+                visionLayers: vision.layers, visionFeedForward: Int(inner), width: file.hidden_size,
+                layers: file.num_hidden_layers, feedForward: file.intermediate_size, heads: file.num_attention_heads,
+                keyValueHeads: groups, vocabulary: vocabulary),
+            visionHeads: vision.width / vision.head_width, imageTokens: vision.n_query, frameTokens: vision.v_query,
+            visionNormEpsilon: vision.layer_norm_eps, normEpsilon: file.rms_norm_eps,
+            contextLength: file.max_position_embeddings, rotaryBase: file.rope_theta ?? 10000,
+            isChat: file.model_version.map { $0 == "chat" } ?? (vocabulary > Self.baseVocabulary))
+    }
+}
