@@ -23,6 +23,8 @@ let package = Package(
         .target(name: "CKernels", cSettings: kernelSettings, linkerSettings: [.linkedLibrary("m")]),
         .systemLibrary(
             name: "CLibCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(
+            name: "CMarkdown", providers: [.apt(["libcmark-gfm-dev", "libcmark-gfm-extensions-dev"])]),
         .systemLibrary(name: "CUtf8proc", providers: [.apt(["libutf8proc-dev"])]),
         .target(
             name: "CNcurses",
@@ -59,7 +61,7 @@ let package = Package(
             name: "Media", dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Pixels", "Screen"],
             swiftSettings: swiftSettings),
         .target(
-            name: "ChatUI", dependencies: ["Chat", "Screen", "Generation"],
+            name: "ChatUI", dependencies: ["Chat", "Screen", "Generation", "CMarkdown"],
             swiftSettings: swiftSettings),
         .target(name: "Terminal", dependencies: ["CNcurses", "Screen"], swiftSettings: swiftSettings),
 

@@ -151,6 +151,9 @@ package struct AppState: Equatable, Sendable {
     package var recentSessions: [RecentSession] = []
     package var replay: ReplayStatus?
 
+    /// What has been laid out already: nothing that is shown depends on it.
+    let layouts = LayoutCache()
+
     package init(
         setting: Setting, size: Size, now: Double, model: Model, options: GenerationOptions = GenerationOptions(),
         systemText: String? = nil

@@ -110,42 +110,16 @@ struct ConversationLayout {
     // MARK: Text and pictures in order
 
     private func body(_ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
+        let key = BodyLayout.Key(
+            parts: item.parts, columns: columns, theme: theme, style: item.speaker == .system ? theme.dim : theme.text,
+            isMarkdown: item.speaker == .assistant, hasCaret: state.answer?.itemID == item.id)
         var lines: [ConversationLine] = []
-        var paragraph: [Span] = []
-        func endParagraph() {
-            guard !paragraph.isEmpty else { return }
-            lines += TextWrapping.wrap(paragraph, columns: columns)
-                .map { ConversationLine(content: .text($0), bar: bar) }
-            paragraph = []
-        }
-        let style = item.speaker == .system ? theme.dim : theme.text
-        var pictureBefore: Int?
-        for part in item.parts {
-            switch part {
-            case .text(let text):
-                var text = Substring(SanitizedText.clean(text))
-                if let number = pictureBefore {
-                    // What closes the sentence stays with the placeholder; the rest begins below the preview.
-                    let punctuation = text.prefix { $0.isPunctuation }
-                    paragraph.append(Span(String(punctuation), style))
-                    text = text.dropFirst(punctuation.count).drop { $0.isWhitespace }
-                    endParagraph()
-                    lines += preview(number, bar)
-                    pictureBefore = nil
-                }
-                if !text.isEmpty { paragraph.append(Span(String(text), style)) }
-            case .picture(let number):
-                if let before = pictureBefore {
-                    endParagraph()
-                    lines += preview(before, bar)
-                }
-                paragraph.append(Span(Picture.placeholder(number), theme.link))
-                pictureBefore = number
+        for segment in state.layouts.body(of: item.id, key) {
+            switch segment {
+            case .text(let text): lines += text.map { ConversationLine(content: .text($0), bar: bar) }
+            case .picture(let number): lines += preview(number, bar)
             }
         }
-        if state.answer?.itemID == item.id { paragraph.append(Span("▏", theme.accent)) }
-        endParagraph()
-        if let number = pictureBefore { lines += preview(number, bar) }
         return lines
     }
 

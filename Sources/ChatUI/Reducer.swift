@@ -55,8 +55,20 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         if state.items != items { state.items = items }
         effects = []
     }
-    effects += PictureReducer.previewRequests(&state)
+    if action.mayUncoverPictures { effects += PictureReducer.previewRequests(&state) }
     return effects
+}
+
+extension Action {
+    /// Whether a picture may have come into sight. Time passes and text grows many times a second, and neither
+    /// uncovers one: what stands on the screen only moves up.
+    fileprivate var mayUncoverPictures: Bool {
+        switch self {
+        case .ticked, .modelLoadingProgressed: false
+        case .generationEventArrived(.token), .generationEventArrived(.progress): false
+        default: true
+        }
+    }
 }
 
 extension AppState {

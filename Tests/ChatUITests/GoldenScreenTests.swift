@@ -78,6 +78,32 @@ enum Screens {
             chat.answer("Poodles are clever dogs.\n • 犬は賢い動物です。プードルは特に賢い犬種として知られています。\n • a greyer muzzle")
             return chat
         },
+        Screen(name: "markdown") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("Compare them\n")
+            chat.start()
+            chat.answer(
+                """
+                # Two dogs
+                Both are **poodles**, *clever* ones: `weight > 20`.
+                1. greyer muzzle
+                   - 灰色の毛 🐩
+                2. [thinner coat](https://example.org/coat)
+
+                | Dog | Weight | Note |
+                |:----|-------:|------|
+                | First | 25 kg | 賢い dog with a very long note that has to be wrapped somewhere |
+                | Second 🐕 | 8 kg | ~~old~~ |
+
+                > Quoted, with
+                > - [x] a task
+
+                ```swift
+                let heavier = max(25, 8)
+                ```
+                """)
+            return chat
+        },
         Screen(name: "stopped") { size in
             var chat = ScriptedChat(columns: size.columns, rows: size.rows)
             chat.type("Count to a thousand\n")
