@@ -16,6 +16,23 @@ enum StandardError {
 enum StandardOutput {
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+    /// Whether places in a result may be marked: on a terminal, unless the user wants none (no-color.org).
+    static var isColoured: Bool {
+        let environment = ProcessInfo.processInfo.environment
+        return isTerminal && (environment["NO_COLOR"] ?? "").isEmpty && environment["TERM"] != "dumb"
+    }
+
+    /// Writes one line's text with some of its characters in bold.
+    static func writeMarked(_ text: String, marks: [Range<Int>]) throws(CommandError) {
+        let marked = Set(marks.joined())
+        var output = ""
+        for (index, character) in text.enumerated() {
+            let clean = SanitizedText.clean(String(character), newlines: .joined)
+            output += marked.contains(index) ? "\u{1B}[1m\(clean)\u{1B}[22m" : clean
+        }
+        try write(Data(output.utf8))
+    }
+
     /// Writes a result: to a terminal without control characters, elsewhere as it is.
     static func write(_ text: String) throws(CommandError) {
         try write(Data((isTerminal ? SanitizedText.clean(text, newlines: .kept) : text).utf8))

@@ -44,6 +44,10 @@ package struct Answer: Sendable, Equatable {
     package var seed: UInt64
     package var kernel: String
     package var precision: String
+    /// Tokens that the context held; nil in files that do not say, as of version 1.
+    package var contextLength: Int?
+    /// How the context was kept, such as `f32`; nil in files that do not say.
+    package var cacheType: String?
     /// Nil while the answer is running.
     package var finishReason: FinishReason?
     /// The program ended before the answer did, and the answer was recovered from the journal.
@@ -68,8 +72,8 @@ package struct Answer: Sendable, Equatable {
 
     package init(
         model: Model, template: String, options: GenerationOptions, seed: UInt64, kernel: String, precision: String,
-        dropped: Dropped? = nil, unseenMedia: [Int] = [], promptTokens: Int = 0, reusedTokens: Int = 0,
-        continuedTokens: Int = 0, unknown: [String: JSONValue] = [:]
+        contextLength: Int? = nil, cacheType: String? = nil, dropped: Dropped? = nil, unseenMedia: [Int] = [],
+        promptTokens: Int = 0, reusedTokens: Int = 0, continuedTokens: Int = 0, unknown: [String: JSONValue] = [:]
     ) {
         self.model = model
         self.template = template
@@ -77,6 +81,8 @@ package struct Answer: Sendable, Equatable {
         self.seed = seed
         self.kernel = kernel
         self.precision = precision
+        self.contextLength = contextLength
+        self.cacheType = cacheType
         finishReason = nil
         wasInterrupted = false
         self.dropped = dropped
@@ -99,7 +105,8 @@ package struct Answer: Sendable, Equatable {
         self.init(
             model: Model(name: model.name, path: model.path, sha256: modelDigest), template: model.templateName,
             options: options, seed: start.seed, kernel: model.kernel, precision: model.precision,
-            dropped: dropped, unseenMedia: start.unseenMedia, promptTokens: start.promptTokens.count,
+            contextLength: model.contextLength, cacheType: model.cacheType, dropped: dropped,
+            unseenMedia: start.unseenMedia, promptTokens: start.promptTokens.count,
             reusedTokens: start.reusedTokens)
     }
 }
@@ -125,6 +132,11 @@ package struct AnswerRecording: Sendable, Equatable {
     }
 
     package var tokenCount: Int { answer.tokenIDs.count }
+
+    /// When the last token came, or the answer ended.
+    package var end: Timestamp {
+        base.created.advanced(byMilliseconds: answer.totalMilliseconds ?? answer.tokenMilliseconds.last ?? 0)
+    }
 
     package mutating func append(id: Int32, text piece: String, milliseconds: Int) {
         answer.tokenIDs.append(id)

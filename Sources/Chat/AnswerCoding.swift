@@ -15,6 +15,8 @@ extension Answer {
         fields["seed"] = .unsigned(seed)
         fields["kernel"] = .string(kernel)
         fields["precision"] = .string(precision)
+        fields["context"] = contextLength.map { .integer(Int64($0)) } ?? .null
+        fields["cache"] = cacheType.map { .string($0) } ?? .null
         fields["finish_reason"] = finishReason.map { .string($0.rawValue) } ?? .null
         fields["interrupted"] = .bool(wasInterrupted)
         if let dropped {
@@ -51,6 +53,8 @@ extension Answer {
         let template = try fields.string("template")
         let kernel = try fields.optionalString("kernel") ?? ""
         let precision = try fields.optionalString("precision") ?? ""
+        let contextLength = try fields.optionalInteger("context", in: 1...largest)
+        let cacheType = try fields.optionalString("cache")
         var reason: FinishReason?
         if fields.rest["finish_reason"] ?? .null != .null {
             reason = try fields.choice("finish_reason", [FinishReason.end, .length, .stop, .cancelled])
@@ -93,8 +97,9 @@ extension Answer {
         }
         self.init(
             model: model, template: template, options: options, seed: seed, kernel: kernel, precision: precision,
-            dropped: dropped, unseenMedia: unseen, promptTokens: promptTokens, reusedTokens: reusedTokens,
-            continuedTokens: continuedTokens, unknown: fields.rest)
+            contextLength: contextLength, cacheType: cacheType, dropped: dropped, unseenMedia: unseen,
+            promptTokens: promptTokens, reusedTokens: reusedTokens, continuedTokens: continuedTokens,
+            unknown: fields.rest)
         unknown["model"] = modelFields.rest.isEmpty ? nil : .object(modelFields.rest)
         unknown["options"] = optionFields.rest.isEmpty ? nil : .object(optionFields.rest)
         unknown["dropped"] = droppedFields.flatMap { $0.rest.isEmpty ? nil : .object($0.rest) }

@@ -18,26 +18,44 @@ package struct JSONParser {
     /// Arrays and objects within each other.
     package static let maximumDepth = 64
 
-    private let bytes: [UInt8]
-    private var position = 0
+    /// A place that is no JSON, before its line has been counted.
+    struct Failure: Error {
+        let offset: Int
+        let expected: String
+    }
 
-    private init(_ bytes: [UInt8]) { self.bytes = bytes }
+    private let bytes: [UInt8]
+    private var position: Int
+
+    private init(_ bytes: [UInt8], from position: Int = 0) {
+        self.bytes = bytes
+        self.position = position
+    }
 
     /// The value that the bytes spell.
     package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
         var parser = JSONParser(bytes)
-        let value = try parser.value(depth: 0)
-        parser.skipSpaces()
-        guard parser.position == bytes.count else { throw parser.expected("the end of the file") }
-        return value
+        do throws(Failure) {
+            let value = try parser.value(depth: 0)
+            parser.skipSpaces()
+            guard parser.position == bytes.count else { throw parser.expected("the end of the file") }
+            return value
+        } catch {
+            let before = bytes[..<min(error.offset, bytes.count)]
+            let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
+            let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+            throw JSONSyntaxError(line: line, column: before.count - lineStart + 1, expected: error.expected)
+        }
     }
 
-    private func expected(_ what: String) -> JSONSyntaxError {
-        let before = bytes[..<min(position, bytes.count)]
-        let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
-        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
-        return JSONSyntaxError(line: line, column: before.count - lineStart + 1, expected: what)
+    /// The value that begins at a place among the bytes, and where it ends; for files that are damaged elsewhere.
+    static func parse(_ bytes: [UInt8], from start: Int) throws(Failure) -> (value: JSONValue, end: Int) {
+        var parser = JSONParser(bytes, from: start)
+        let value = try parser.value(depth: 0)
+        return (value, parser.position)
     }
+
+    private func expected(_ what: String) -> Failure { Failure(offset: position, expected: what) }
 
     private var current: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -51,7 +69,7 @@ package struct JSONParser {
         return true
     }
 
-    private mutating func value(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+    private mutating func value(depth: Int) throws(Failure) -> JSONValue {
         guard depth <= Self.maximumDepth else { throw expected("at most \(Self.maximumDepth) levels") }
         skipSpaces()
         switch current {
@@ -65,13 +83,13 @@ package struct JSONParser {
         }
     }
 
-    private mutating func word(_ spelling: String, _ value: JSONValue) throws(JSONSyntaxError) -> JSONValue {
+    private mutating func word(_ spelling: String, _ value: JSONValue) throws(Failure) -> JSONValue {
         guard bytes[position...].starts(with: spelling.utf8) else { throw expected(spelling) }
         position += spelling.utf8.count
         return value
     }
 
-    private mutating func array(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+    private mutating func array(depth: Int) throws(Failure) -> JSONValue {
         position += 1
         var elements = [JSONValue]()
         skipSpaces()
@@ -84,7 +102,7 @@ package struct JSONParser {
         }
     }
 
-    private mutating func object(depth: Int) throws(JSONSyntaxError) -> JSONValue {
+    private mutating func object(depth: Int) throws(Failure) -> JSONValue {
         position += 1
         var members = [String: JSONValue]()
         skipSpaces()
@@ -107,7 +125,7 @@ package struct JSONParser {
         }
     }
 
-    private mutating func number() throws(JSONSyntaxError) -> JSONValue {
+    private mutating func number() throws(Failure) -> JSONValue {
         let start = position
         func isDigit(_ byte: UInt8?) -> Bool { byte.map { $0 >= 0x30 && $0 <= 0x39 } ?? false }
         let isNegative = accept("-")
@@ -143,7 +161,7 @@ package struct JSONParser {
         return .number(String(decoding: bytes[start..<position], as: UTF8.self))
     }
 
-    private mutating func string() throws(JSONSyntaxError) -> String {
+    private mutating func string() throws(Failure) -> String {
         position += 1
         var result = ""
         while true {
@@ -167,7 +185,7 @@ package struct JSONParser {
         }
     }
 
-    private mutating func escape() throws(JSONSyntaxError) -> Unicode.Scalar {
+    private mutating func escape() throws(Failure) -> Unicode.Scalar {
         position += 1
         guard let letter = current else { throw expected("an escape") }
         position += 1
@@ -198,7 +216,7 @@ package struct JSONParser {
     }
 
     /// Four hexadecimal digits: at most 0xFFFF.
-    private mutating func hexadecimal() throws(JSONSyntaxError) -> UInt32 {
+    private mutating func hexadecimal() throws(Failure) -> UInt32 {
         var value: UInt32 = 0
         for _ in 0..<4 {
             guard let byte = current, let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {

@@ -3,7 +3,7 @@ import Generation
 /// A conversation as its file holds it: a tree of messages, one branch of which is shown.
 package struct Session: Sendable, Equatable {
     /// The version of the file format that this program writes.
-    package static let formatVersion = 1
+    package static let formatVersion = 2
 
     package var title: String
     package var created: Timestamp
@@ -41,19 +41,29 @@ package struct Session: Sendable, Equatable {
 
     package func message(_ id: Int) -> Message? { messages.first { $0.id == id } }
 
+    /// Whether a message could be added: its number is free and its parent known.
+    package func accepts(_ message: Message) -> Bool {
+        message.id >= 1 && self.message(message.id) == nil && (message.parent.map { self.message($0) != nil } ?? true)
+    }
+
     /// Adds a message and shows the branch that ends in it; false when its number is taken or its parent unknown.
     ///
     /// The first message with words or pictures of the user gives the session its title.
     @discardableResult
     package mutating func append(_ message: Message) -> Bool {
-        guard message.id >= 1, self.message(message.id) == nil,
-            message.parent.map({ self.message($0) != nil }) ?? true
-        else { return false }
+        guard accepts(message) else { return false }
         messages.append(message)
         activeLeaf = message.id
         updated = max(updated, message.created)
         if title.isEmpty, message.role == .user { title = SessionNaming.title(of: message.parts) }
         return true
+    }
+
+    /// Whether this is an earlier state of the session with messages added, a title given or a branch chosen.
+    func continues(_ earlier: Session) -> Bool {
+        messages.count >= earlier.messages.count && created == earlier.created && application == earlier.application
+            && unknown == earlier.unknown
+            && zip(messages, earlier.messages).allSatisfy { $0.id == $1.id && $0.created == $1.created }
     }
 
     /// Adds a message at the end of the branch that is shown, and returns its number.
@@ -113,8 +123,21 @@ package struct Message: Sendable, Equatable {
     /// Words and pictures in the order in which they are read.
     package var parts: [Part]
     /// How an assistant's message came about; nil for all others.
-    package var answer: Answer?
+    package var answer: Answer? {
+        get { answerBox?.answer }
+        set { answerBox = newValue.map(AnswerBox.init) }
+    }
     package var unknown: [String: JSONValue]
+    /// Apart, so that a long list of messages is copied quickly: most of a message's fields are its answer's.
+    private var answerBox: AnswerBox?
+
+    private final class AnswerBox: Sendable, Equatable {
+        let answer: Answer
+
+        init(_ answer: Answer) { self.answer = answer }
+
+        static func == (a: AnswerBox, b: AnswerBox) -> Bool { a === b || a.answer == b.answer }
+    }
 
     package init(
         id: Int, parent: Int?, role: Role, created: Timestamp, parts: [Part], answer: Answer? = nil,
@@ -125,8 +148,8 @@ package struct Message: Sendable, Equatable {
         self.role = role
         self.created = created
         self.parts = parts
-        self.answer = answer
         self.unknown = unknown
+        answerBox = answer.map(AnswerBox.init)
     }
 
     /// The words alone, joined.

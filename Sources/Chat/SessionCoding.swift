@@ -32,7 +32,9 @@ extension Session {
         return .object(fields)
     }
 
-    /// Reads a session from its file's bytes, checking every field.
+    /// Reads a session of this or an earlier version from its file's bytes, checking every field.
+    ///
+    /// Version 1 lacks `context` and `cache` of answers, and has all messages in the file, none in the journal.
     package init(bytes: [UInt8]) throws(SessionFormatError) {
         let value: JSONValue
         do { value = try JSONParser.parse(bytes) } catch { throw .syntax(error) }

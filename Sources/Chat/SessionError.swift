@@ -4,6 +4,8 @@ package enum SessionError: Error, Sendable, Equatable {
     /// `suggestion` is a session of nearly that name.
     case notFound(name: String, folder: String, suggestion: String?)
     case alreadyExists(name: String)
+    /// A session was to be renamed into another folder, where its pictures are not.
+    case otherFolder(name: String, folder: String)
     /// Another program writes it; `processID` when the lock says so.
     case locked(name: String, processID: Int?)
     /// The file is damaged or not a session.

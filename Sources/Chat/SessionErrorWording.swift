@@ -27,9 +27,11 @@ extension SessionError: CustomStringConvertible {
             "no session \(name) in \(folder). emuchat sessions list shows those there are."
         case .alreadyExists(let name):
             "a session \(name) exists already. Choose another name."
+        case .otherFolder(let name, let folder):
+            "\(name): a session keeps its folder, because its pictures lie there. Choose a name in \(folder)."
         case .locked(let name, let processID):
             "session \(name) is being written by another emuchat\(processID.map { " (process \($0))" } ?? ""). "
-                + "Close that one first, or look at the conversation with emuchat replay."
+                + "Close that one first; until then emuchat --session \(name) shows the conversation without changing it."
         case .damaged(let path, let problem):
             "\(path): \(problem). The file was left as it is; repair it, or restore a copy."
         case .tooLarge(let path, let bytes, let limit):

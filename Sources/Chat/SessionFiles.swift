@@ -40,10 +40,17 @@ enum SessionFiles {
         }
     }
 
+    /// What the name of a file ends in while it is written.
+    static let temporarySuffix = ".new"
+
     /// Replaces a file in one step: written beside, synced, renamed, the folder synced. On failure the old file stays.
-    static func replace(_ path: String, with bytes: [UInt8], calls: FileCalls) throws(SessionError) {
+    ///
+    /// - Parameter suffix: of the file that is written beside; only one process at a time may use it there.
+    static func replace(
+        _ path: String, with bytes: [UInt8], suffix: String = temporarySuffix, calls: FileCalls
+    ) throws(SessionError) {
         let folder = PathName.folder(of: path)
-        let temporary = "\(path).\(getpid()).new"
+        let temporary = path + suffix
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw failure(path, errno) }
@@ -88,6 +95,29 @@ enum SessionFiles {
         let parent = PathName.folder(of: path)
         if !parent.isEmpty, parent != path { try makeFolder(parent) }
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure(path, errno) }
+    }
+
+    /// Renames a file that cannot be read, so that it is neither lost nor in the way, and returns its new path.
+    static func putAside(_ path: String) throws(SessionError) -> String {
+        let target = try freePath(path + ".damaged", ending: "")
+        guard rename(path, target) == 0 else { throw failure(path, errno) }
+        return target
+    }
+
+    /// Gives a file that is about to be replaced a second name, under which it stays, and returns that one.
+    static func keep(_ path: String) throws(SessionError) -> String {
+        let target = try freePath(path + ".damaged", ending: "")
+        guard link(path, target) == 0 else { throw failure(target, errno) }
+        return target
+    }
+
+    /// `start` + `ending`, or the first of `start-2` + `ending`, … that is free.
+    static func freePath(_ start: String, ending: String) throws(SessionError) -> String {
+        for number in 1...10_000 {
+            let path = start + (number == 1 ? "" : "-\(number)") + ending
+            if !exists(path) { return path }
+        }
+        throw .fileSystem(path: start + ending, reason: "too many files of that name lie there")
     }
 
     static func exists(_ path: String) -> Bool {

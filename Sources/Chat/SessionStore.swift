@@ -4,8 +4,8 @@ import Paths
 
 /// The folder that holds sessions, and the only way their files are written.
 ///
-/// Beside `NAME.json` lie `NAME.journal` while an answer runs, `NAME.lock`, and in `media` the pictures of all sessions,
-/// each once, named by SHA-256. Files are for their owner only (0600).
+/// Beside `NAME.json` lie `NAME.journal` with what that file does not hold yet, `NAME.lock`, in `media` the pictures of
+/// all sessions, each once, named by SHA-256, and in `trash` deleted sessions. Files are for their owner only (0600).
 package struct SessionStore: Sendable {
     /// The folder's path.
     package let folder: String
@@ -94,60 +94,6 @@ package struct SessionStore: Sendable {
         throw .alreadyExists(name: base)
     }
 
-    /// Reads a session without taking its lock or changing a file; a running answer is there as far as it has come.
-    package func load(_ nameOrPath: String) throws(SessionError) -> Session {
-        let (store, name) = try locate(nameOrPath)
-        // The journal first: were it folded and removed in between, its answer would be in neither.
-        let journal = SessionFiles.exists(store.journalPath(name)) ? try store.readJournal(name) : nil
-        var session = try store.read(name)
-        if case .answer(let content) = journal, session.message(content.recording.message.id) == nil {
-            session.append(content.recording.message)
-        }
-        return session
-    }
-
-    /// What the list of sessions shows about one of them.
-    package struct Summary: Sendable, Equatable {
-        package let name: String
-        package let title: String
-        package let updated: Timestamp
-        /// Messages of the user on the branch that is shown.
-        package let turns: Int
-        /// Pictures and clips on that branch.
-        package let pictures: Int
-    }
-
-    /// One entry of the list: a session, or the reason why it cannot be read.
-    package enum Entry: Sendable, Equatable {
-        case session(Summary)
-        case unreadable(name: String, SessionError)
-    }
-
-    /// All sessions of the folder, the latest first, unreadable ones last; empty when there is no folder.
-    package func list() throws(SessionError) -> [Entry] {
-        guard SessionFiles.exists(folder) else { return [] }
-        var summaries = [Summary]()
-        var unreadable = [Entry]()
-        for name in try names() {
-            do throws(SessionError) {
-                summaries.append(Summary(name: name, try read(name)))
-            } catch {
-                unreadable.append(.unreadable(name: name, error))
-            }
-        }
-        summaries.sort { ($0.updated, $0.name) > ($1.updated, $1.name) }
-        return summaries.map { .session($0) } + unreadable
-    }
-
-    /// The names of the folder's sessions in alphabetical order.
-    package func names() throws(SessionError) -> [String] {
-        guard let files = try? FileManager.default.contentsOfDirectory(atPath: folder) else {
-            throw .permissionDenied(path: folder)
-        }
-        return files.filter { $0.hasSuffix(".json") }.map { String($0.dropLast(5)) }.filter(SessionNaming.isValid)
-            .sorted()
-    }
-
     // MARK: Pictures
 
     /// Keeps a picture's file beside the sessions; one that is there already is not written again.
@@ -164,10 +110,13 @@ package struct SessionStore: Sendable {
         if SessionFiles.exists(path), let stored = try? SessionFiles.read(path, limit: SessionLimits.mediaBytes),
             stored == bytes
         {
+            // So that it counts as new, however long it has lain unused.
+            utimensat(AT_FDCWD, path, nil, 0)
             return file
         }
         try SessionFiles.makeFolder(PathName.folder(of: path))
-        try SessionFiles.replace(path, with: bytes, calls: calls)
+        try SessionFiles.replace(
+            path, with: bytes, suffix: ".\(getpid())" + SessionFiles.temporarySuffix, calls: calls)
         return file
     }
 
@@ -192,52 +141,18 @@ package struct SessionStore: Sendable {
     func journalPath(_ name: String) -> String { (folder as NSString).appendingPathComponent(name + ".journal") }
     func lockPath(_ name: String) -> String { (folder as NSString).appendingPathComponent(name + ".lock") }
 
-    func read(_ name: String) throws(SessionError) -> Session {
-        let path = path(name)
-        guard SessionFiles.exists(path) else { throw notFound(name) }
-        let bytes = try SessionFiles.read(path, limit: SessionLimits.fileBytes)
-        do throws(SessionFormatError) {
-            return try Session(bytes: bytes)
-        } catch {
-            throw .damaged(path: path, problem: error)
-        }
+    /// The folder that deleted sessions are moved to.
+    package var trashFolder: String { (folder as NSString).appendingPathComponent("trash") }
+
+    /// Writes a session's file and returns its size.
+    func write(_ session: Session, name: String) throws(SessionError) -> Int {
+        let bytes = session.json.prettyBytes
+        try SessionFiles.replace(path(name), with: bytes, calls: calls)
+        return bytes.count
     }
 
-    func write(_ session: Session, name: String) throws(SessionError) {
-        try SessionFiles.replace(path(name), with: session.json.prettyBytes, calls: calls)
-    }
-
-    /// What a journal file turned out to be.
-    enum JournalState {
-        case answer(Journal.Content)
-        /// The program ended before the first line was whole.
-        case empty
-        case unreadable(SessionFormatError)
-    }
-
-    func readJournal(_ name: String) throws(SessionError) -> JournalState {
-        let bytes = try SessionFiles.read(journalPath(name), limit: SessionLimits.journalBytes)
-        do throws(SessionFormatError) {
-            return try Journal.read(bytes).map { .answer($0) } ?? .empty
-        } catch {
-            return .unreadable(error)
-        }
-    }
-
-    private func notFound(_ name: String) -> SessionError {
+    func notFound(_ name: String) -> SessionError {
         let near = (try? names())?.first { $0.hasPrefix(name) || name.hasPrefix($0) || $0.contains(name) }
         return .notFound(name: name, folder: folder, suggestion: near)
-    }
-}
-
-extension SessionStore.Summary {
-    init(name: String, _ session: Session) {
-        let branch = session.activeBranch
-        self.init(
-            name: name, title: session.title, updated: session.updated,
-            turns: branch.count { $0.role == .user },
-            pictures: branch.reduce(0) { sum, message in
-                sum + message.parts.count { part in if case .text = part.content { false } else { true } }
-            })
     }
 }

@@ -66,10 +66,13 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var kernel: String
     /// `exact` or `fast`.
     package var precision: String
+    /// How keys and values are kept: `f32`, `f16` or `q8_0`.
+    package var cacheType: String
 
     package init(
         name: String, path: String, architecture: String, parameterCount: Int, weightType: String,
-        templateName: String, contextLength: Int, seesImages: Bool, kernel: String, precision: String
+        templateName: String, contextLength: Int, seesImages: Bool, kernel: String, precision: String,
+        cacheType: String = "f32"
     ) {
         self.name = name
         self.path = path
@@ -81,6 +84,7 @@ package struct ModelDescription: Sendable, Equatable, Codable {
         self.seesImages = seesImages
         self.kernel = kernel
         self.precision = precision
+        self.cacheType = cacheType
     }
 }
 

@@ -83,7 +83,8 @@ package final class LoadedModel: Sendable {
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
             parameterCount: decoder.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
-            contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact")
+            contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact",
+            cacheType: options.cacheType.name.lowercased())
     }
 
     /// The same model with a context of another length; the file stays mapped and nothing is read anew.

@@ -73,8 +73,8 @@ struct SessionCodingTests {
     }
 
     @Test func laterVersionsAreLeftAlone() throws {
-        let json = try Examples.session().json.replacing("version", with: .integer(2))
-        #expect(throws: SessionFormatError.newerVersion(found: 2, known: 1)) { try Session(json: json) }
+        let json = try Examples.session().json.replacing("version", with: .integer(3))
+        #expect(throws: SessionFormatError.newerVersion(found: 3, known: 2)) { try Session(json: json) }
     }
 
     @Test func errorsShowNoControlCharacters() throws {

@@ -103,11 +103,20 @@ package actor ConversationKeeper {
 
     private func showSession(reserved: Set<Int> = []) {
         mailbox?.post(.conversationOpened(mapped(reserved: reserved)))
-        switch writer?.recovery {
-        case .putAside(let path):
-            mailbox?.post(
-                .sessionFailed("An interrupted answer could not be read; its journal was put aside as \(path)."))
-        case .answer, nil: break
+        for recovery in writer?.recoveries ?? [] {
+            switch recovery {
+            case .answer: break
+            case .journalPutAside(let path, let problem):
+                mailbox?.post(
+                    .sessionFailed(
+                        "The journal was damaged (\(problem)). What could be read is here; it was put aside as \(path)."
+                    ))
+            case .filePutAside(let path, let problem):
+                mailbox?.post(
+                    .sessionFailed(
+                        "The session's file was damaged (\(problem)). What could be read is here; it was put aside as "
+                            + "\(path)."))
+            }
         }
     }
 
@@ -183,8 +192,8 @@ package actor ConversationKeeper {
                 attempt { (writer) throws(SessionError) in try recorder.finish(summary, modelDigest: digest, writer) }
                 session = recorder.session
             case .failed(let failure):
+                attempt { (writer) throws(SessionError) in try writer?.discardAnswer() }
                 // A question that cannot be answered is no part of what is sent next.
-                writer?.discardAnswer()
                 session.show(leaf: before.activeLeaf)
                 save()
                 fail(request, failure)

@@ -1,0 +1,52 @@
+import ArgumentParser
+import Chat
+import Foundation
+import Screen
+
+/// `emuchat sessions list`.
+struct ListCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "list", abstract: "List the conversations, the latest first.")
+
+    @OptionGroup var folders: SessionArguments
+
+    @Flag(help: "Print a JSON array.")
+    var json = false
+
+    func run() async throws {
+        var summaries = [SessionStore.Summary]()
+        for entry in try withSessionErrors({ () throws(SessionError) in try folders.store.list() }) {
+            switch entry {
+            case .session(let summary): summaries.append(summary)
+            case .unreadable(_, let error): StandardError.write("emuchat: \(error.description)\n")
+            }
+        }
+        if json {
+            try writeJSON(summaries.map(Row.init))
+        } else {
+            for summary in summaries { try StandardOutput.write(Self.line(summary) + "\n") }
+        }
+    }
+
+    private static func line(_ summary: SessionStore.Summary) -> String {
+        let pictures = summary.pictures == 0 ? "" : ", " + counted(summary.pictures, "picture")
+        let title = SanitizedText.clean(summary.title, newlines: .joined)
+        return "\(summary.name)\t\(summary.updated)\t\(counted(summary.turns, "turn"))\(pictures)\t\(title)"
+    }
+
+    private struct Row: Encodable {
+        let name: String
+        let title: String
+        let updated: String
+        let turns: Int
+        let pictures: Int
+
+        init(_ summary: SessionStore.Summary) {
+            name = summary.name
+            title = summary.title
+            updated = summary.updated.description
+            turns = summary.turns
+            pictures = summary.pictures
+        }
+    }
+}
