@@ -24,6 +24,9 @@ address_test = ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) 
 	--disable-xctest
 coverage_report = .setup/coverage $(ADDRESS)/release Sources/ModelFiles Sources/Tokenization
 
+# Optimised tests that reach what is internal to a module.
+build_tests = --build-tests -Xswiftc -enable-testing
+
 test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help run test check check-address check-thread coverage build build-address setup setup-test format lint clean
@@ -35,7 +38,7 @@ run: build ## set up, build, open the chat (ARGS='--model FILE' and other option
 	@exec $(BUILD)/release/emuchat $(ARGS)
 
 test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
-	@.setup/build $(TESTS) -c release --build-tests
+	@.setup/build $(TESTS) -c release $(build_tests)
 	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
 
 check: check-address check-thread ## parsers and engine under the address sanitizer, the engine under the thread sanitizer
@@ -66,10 +69,10 @@ coverage: build-address ## which lines of the parsers their own tests reach
 	@$(coverage_report)
 
 build-address: setup-test
-	@.setup/build $(ADDRESS) $(address_options) --build-tests
+	@.setup/build $(ADDRESS) $(address_options) $(build_tests)
 
 check-thread: setup-test
-	@.setup/build $(THREAD) -c release --sanitize thread --build-tests
+	@.setup/build $(THREAD) -c release --sanitize thread $(build_tests)
 	@TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build \
 		--disable-xctest --filter '^InferenceTests\.' --skip MutatedModelTests
 
