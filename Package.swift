@@ -17,6 +17,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
     ],
     targets: [
         // C: kernels, and the libraries behind small headers of our own.
@@ -64,12 +65,25 @@ let package = Package(
             name: "ChatUI", dependencies: ["Chat", "Screen", "Generation", "CMarkdown"],
             swiftSettings: swiftSettings),
         .target(name: "Terminal", dependencies: ["CNcurses", "Screen"], swiftSettings: swiftSettings),
+        .target(
+            name: "Themes", path: "themes",
+            resources: [
+                .embedInCode("dark.toml"), .embedInCode("light.toml"), .embedInCode("high-contrast.toml"),
+                .embedInCode("monochrome.toml"),
+            ],
+            swiftSettings: swiftSettings),
+        .target(
+            name: "Configuration",
+            dependencies: [
+                "ChatUI", "Generation", "Screen", "Themes", .product(name: "TOMLKit", package: "TOMLKit"),
+            ],
+            swiftSettings: swiftSettings),
 
         // The commands.
         .target(
             name: "App",
             dependencies: [
-                "Inference", "Chat", "ChatUI", "Terminal", "Media",
+                "Inference", "Chat", "ChatUI", "Configuration", "Terminal", "Media",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -110,6 +124,9 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"], exclude: ["Golden"],
+            swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TerminalTests", dependencies: ["Terminal", "TestSupport"],

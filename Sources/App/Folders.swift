@@ -8,6 +8,9 @@ enum Folders {
     /// `${XDG_STATE_HOME:-~/.local/state}/emuchat`: logs.
     static var state: URL { base("XDG_STATE_HOME", ".local/state") }
 
+    /// `${XDG_CONFIG_HOME:-~/.config}/emuchat`: what the user has chosen.
+    static var configuration: URL { base("XDG_CONFIG_HOME", ".config") }
+
     /// The language model that `make run` fetches.
     static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
 

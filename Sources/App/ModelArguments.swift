@@ -128,8 +128,11 @@ package struct SamplingArguments: ParsableArguments {
         do { try options.validate() } catch { throw ValidationError(error.description) }
     }
 
-    var options: GenerationOptions {
-        var options = GenerationOptions()
+    var options: GenerationOptions { options(over: GenerationOptions()) }
+
+    /// The options given here, in place of those of a configuration.
+    func options(over base: GenerationOptions) -> GenerationOptions {
+        var options = base
         // Beams take no chances, so they need no --temperature 0 beside them.
         if let beams, beams > 1 { options.temperature = 0 }
         if let temperature { options.temperature = temperature }
@@ -139,9 +142,9 @@ package struct SamplingArguments: ParsableArguments {
         if let repetitionPenalty { options.repetitionPenalty = repetitionPenalty }
         if let beams { options.beamCount = beams }
         if let lengthPenalty { options.lengthPenalty = lengthPenalty }
-        options.seed = seed
-        options.maximumTokens = maxTokens
-        options.stopStrings = stop
+        if let seed { options.seed = seed }
+        if let maxTokens { options.maximumTokens = maxTokens }
+        if !stop.isEmpty { options.stopStrings = stop }
         return options
     }
 }

@@ -13,6 +13,7 @@ struct ReplayCommand: AsyncParsableCommand {
         discussion: "On a terminal the chat screen is used, elsewhere, or with --plain, lines of text.")
 
     @OptionGroup var folders: SessionArguments
+    @OptionGroup var appearance: AppearanceArguments
 
     @Argument(help: "The session's name or path.")
     var name: String
@@ -42,12 +43,13 @@ struct ReplayCommand: AsyncParsableCommand {
         if plain || !StandardOutput.isTerminal || !StandardInput.isTerminal {
             try await PlainReplay(timeline: timeline, speed: speed).run()
         } else {
-            try play(timeline, session, store)
+            try play(timeline, session, store, appearance.appearance(appearance.configuration()))
         }
     }
 
-    private func play(_ timeline: ReplayTimeline, _ session: Session, _ store: SessionStore) throws {
-        let screen = try ChatScreen()
+    private func play(_ timeline: ReplayTimeline, _ session: Session, _ store: SessionStore, _ look: Appearance) throws
+    {
+        let screen = try ChatScreen(look)
         defer { screen.stop() }
         let shelf = PictureShelf(store: store, colors: screen.previewColors)
         var player = ReplayPlayer(timeline: timeline, speed: speed, now: Date().timeIntervalSince1970)

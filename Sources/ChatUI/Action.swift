@@ -38,6 +38,12 @@ package enum Action: Sendable {
     case sessionFailed(String)
     case recentSessionsListed([RecentSession])
 
+    /// The screen has another theme.
+    case themeChanged(name: String)
+    /// The theme that was asked for cannot be used; the text says why and what to do.
+    case themeFailed(String)
+    case themesListed([String], current: String)
+
     /// A replay has come this far; `items` is the conversation as it was then, with ids of the caller's choice that
     /// stay the same for the same message.
     case replayAdvanced(ReplayStatus, items: [ConversationItem])

@@ -45,6 +45,9 @@ struct Command: Sendable {
         Command(
             name: "set", arguments: "[OPTION VALUE]", summary: "show or change how answers are sampled",
             run: SettingCommands.set),
+        Command(
+            name: "theme", arguments: "[NAME|PATH]", summary: "change the colours; alone, list what there is",
+            run: ThemeCommand.run),
         Command(name: "help", arguments: "", summary: "show this", run: HelpCommand.run),
         Command(name: "quit", arguments: "", summary: "leave; everything is saved", run: SessionCommands.quit),
     ]

@@ -23,6 +23,10 @@ package enum Effect: Equatable, Sendable {
     /// The system text or the sampling options have changed.
     case saveSettings(systemText: String?, GenerationOptions)
     case replay(ReplayCommand)
+    /// Draw with the theme of this name or path; answers by `themeChanged` or `themeFailed`.
+    case useTheme(String)
+    /// Tell which themes there are; answers by `themesListed`.
+    case listThemes
     /// Stop the job as Ctrl-Z does.
     case suspend
     /// Send the whole screen again.

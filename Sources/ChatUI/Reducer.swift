@@ -50,6 +50,9 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .recentSessionsListed(let sessions):
         state.recentSessions = sessions
         effects = []
+    case .themeChanged, .themeFailed, .themesListed:
+        ThemeReducer.reduce(&state, action)
+        effects = []
     case .replayAdvanced(let status, let items):
         state.replay = status
         if state.items != items { state.items = items }

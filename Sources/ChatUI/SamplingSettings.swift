@@ -92,3 +92,16 @@ struct SamplingSetting: Sendable {
             })
     }
 }
+
+/// The options of `/set` by name, for those who read them from a file.
+package enum SamplingOption {
+    package static var names: [String] { SamplingSetting.all.map(\.name) }
+
+    /// The values that an option takes, for people.
+    package static func range(_ name: String) -> String { SamplingSetting.named(name)?.range ?? "" }
+
+    /// Changes an option; false when there is none of that name, or the text is no value of it.
+    package static func change(_ name: String, to text: String, in options: inout GenerationOptions) -> Bool {
+        SamplingSetting.named(name)?.change(&options, text) ?? false
+    }
+}

@@ -1,7 +1,12 @@
 import Screen
 
-/// The screen's styles by role, not by place.
+/// The screen's styles by role, not by place, as one terminal shows them.
 package struct Theme: Hashable, Sendable {
+    /// What a style is for. The raw values are the names in theme files.
+    package enum Role: String, CaseIterable, Sendable {
+        case text, dim, user, assistant, system, accent, warning, error, code, link, selection, gauge
+    }
+
     package var text: Style
     /// Figures, captions, hints: what is read second.
     package var dim: Style
@@ -16,18 +21,6 @@ package struct Theme: Hashable, Sendable {
     package var selection: Style
     package var gauge: Style
 
-    /// Takes its colours from the terminal's own palette, so that it fits dark and light ones.
-    package static let standard = Theme(
-        text: .plain,
-        dim: Style(attributes: .dim),
-        user: Style(foreground: .palette(6)),
-        assistant: Style(foreground: .palette(5)),
-        system: Style(foreground: .palette(4)),
-        accent: Style(foreground: .palette(6), attributes: .bold),
-        warning: Style(foreground: .palette(3)),
-        error: Style(foreground: .palette(1), attributes: .bold),
-        code: Style(foreground: .palette(2)),
-        link: Style(foreground: .palette(6), attributes: .underline),
-        selection: Style(attributes: .reverse),
-        gauge: Style(foreground: .palette(6)))
+    /// The theme of nobody's choice, on a terminal with colours.
+    package static let standard = ThemeDefinition.terminal.theme(for: .palette256)
 }

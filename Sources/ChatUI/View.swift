@@ -5,6 +5,8 @@ import Screen
 /// Takes the state's own size and clock.
 package func view(_ state: AppState, theme: Theme = .standard) -> Frame {
     var frame = Frame(size: state.size)
+    // Where a theme has a background of its own, it is everywhere.
+    if theme.text.background != .standard { frame.fill(frame.bounds, style: theme.text) }
     let minimum = ScreenGeometry.minimumSize
     guard state.size.columns >= minimum.columns, state.size.rows >= minimum.rows else {
         drawTooSmall(&frame, minimum)

@@ -15,6 +15,7 @@ struct ChatCommand: AsyncParsableCommand {
     @OptionGroup var model: ModelArguments
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var folders: SessionArguments
+    @OptionGroup var appearance: AppearanceArguments
 
     @Option(
         help: ArgumentHelp(
@@ -31,15 +32,17 @@ struct ChatCommand: AsyncParsableCommand {
     func run() async throws {
         // What can be told in one line is told before the screen is taken over.
         let modelPath = try model.path()
+        let configuration = try appearance.configuration()
+        let look = try appearance.appearance(configuration)
         let store = folders.store
         let keeper = try ConversationKeeper(store: store, opening: session)
-        let screen = try ChatScreen()
+        let screen = try ChatScreen(look)
 
         var state = AppState(
             setting: .current, size: screen.size, now: Date().timeIntervalSince1970,
             model: .loading(
                 name: (modelPath as NSString).lastPathComponent, share: nil, since: Date().timeIntervalSince1970),
-            options: sampling.options)
+            options: sampling.options(over: configuration.options))
         state.inputNote = model.precisionNote
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),

@@ -97,7 +97,7 @@ final class ChatEffects: Sendable {
             queue.yield { [keeper] in await keeper.open(name, draftPictures: draftPictures) }
         case .showBranch(let choice, let draftPictures):
             queue.yield { [keeper] in await keeper.showBranch(choice, draftPictures: draftPictures) }
-        case .saveSettings, .replay, .suspend, .redraw, .quit:
+        case .saveSettings, .replay, .useTheme, .listThemes, .suspend, .redraw, .quit:
             // Settings travel with each question; the rest is the screen's.
             break
         }

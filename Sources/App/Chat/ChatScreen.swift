@@ -1,4 +1,5 @@
 import ChatUI
+import Configuration
 import Foundation
 import Media
 import Screen
@@ -11,6 +12,9 @@ import Terminal
 final class ChatScreen {
     let mailbox: ActionMailbox
     private let terminal: Terminal
+    private let themes: ThemeCatalog
+    private var theme: Theme
+    private var themeName: String
     private let log: Int32
     private var isFinished = false
 
@@ -20,7 +24,7 @@ final class ChatScreen {
     private static let tickInterval = 0.1
 
     /// Takes the terminal over; standard error goes to the log file until `stop`.
-    init() throws(CommandError) {
+    init(_ appearance: Appearance) throws(CommandError) {
         let logPath = Folders.log.path
         try? FileManager.default.createDirectory(at: Folders.state, withIntermediateDirectories: true)
         log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
@@ -30,6 +34,9 @@ final class ChatScreen {
                 environment: ProcessInfo.processInfo.environment)
         } catch { throw .failed(error.description) }
         mailbox = ActionMailbox(waker: terminal.waker)
+        themes = appearance.themes
+        themeName = appearance.themeName
+        theme = appearance.theme.theme(for: terminal.colorDepth)
     }
 
     deinit {
@@ -58,7 +65,7 @@ final class ChatScreen {
         _ state: inout AppState, advance: (Double) -> (action: Action?, nextIn: Double?) = { _ in (nil, nil) },
         perform: (Effect) -> Void
     ) {
-        terminal.show(view(state))
+        terminal.show(view(state, theme: theme))
         var lastFrame = Self.now
         var isDirty = false
         var nextIn: Double? = 0
@@ -76,7 +83,7 @@ final class ChatScreen {
             isDirty = isDirty || !events.isEmpty || !actions.isEmpty || state.isAnimated
             // A key is answered at once; what streams in is gathered for the next frame.
             if isDirty, !events.isEmpty || Self.now - lastFrame >= Self.frameInterval {
-                terminal.show(view(state))
+                terminal.show(view(state, theme: theme))
                 lastFrame = Self.now
                 isDirty = false
             }
@@ -92,9 +99,23 @@ final class ChatScreen {
                 terminal.suspend()
             case .quit, .replay(.leave):
                 isFinished = true
+            case .useTheme(let name):
+                use(theme: name)
+            case .listThemes:
+                mailbox.post(.themesListed(themes.names, current: themeName))
             default:
                 perform(effect)
             }
+        }
+    }
+
+    private func use(theme name: String) {
+        do throws(ConfigurationError) {
+            theme = try themes.theme(name).theme(for: terminal.colorDepth)
+            themeName = name
+            mailbox.post(.themeChanged(name: name))
+        } catch {
+            mailbox.post(.themeFailed(error.description))
         }
     }
 
