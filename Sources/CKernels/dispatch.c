@@ -58,6 +58,18 @@ void emu_dequantize(int32_t type, const void *weights, float *out, size_t count)
     variant()->dequantize(type, weights, out, count);
 }
 
+bool emu_can_convert_to(int32_t type) {
+    switch (type) {
+    case EMU_F32: case EMU_F16: case EMU_Q8_0: case EMU_Q4_0: case EMU_Q4_K: return true;
+    default: return false;
+    }
+}
+
+bool emu_convert_weights(int32_t from, const void *in, int32_t to, void *out, size_t count) {
+    return emu_type_supported(from) && emu_can_convert_to(to) &&
+           variant()->convert_weights(from, in, to, out, count);
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 
 typedef struct {

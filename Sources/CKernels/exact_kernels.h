@@ -7,6 +7,8 @@
 #include "lanes.h"
 #include "variant.h"
 
+#include "convert_weights.h"
+
 // ---------------------------------------------------------------------------------------------------------------
 // Products
 
@@ -318,6 +320,7 @@ const emu_variant EMU_VARIANT = {
     .panel_product = panel_product,
     .rms_norm_row = rms_norm_row,
     .quantize = quantize,
+    .convert_weights = convert_weights,
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
     .gelu_multiply_row = gelu_multiply_row,

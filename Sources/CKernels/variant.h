@@ -21,6 +21,7 @@ typedef struct {
                           size_t k, const float *x, size_t n, float *out, size_t out_stride);
     void (*rms_norm_row)(const float *x, const float *weight, float epsilon, size_t k, float *out);
     void (*quantize)(int32_t type, const float *values, void *out, size_t count);
+    bool (*convert_weights)(int32_t from, const uint8_t *in, int32_t to, uint8_t *out, size_t count);
     /// One query of one head; `slot_stride` in bytes.
     void (*attend)(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
                    size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out);

@@ -52,6 +52,13 @@ bool emu_type_supported(int32_t type);
 /// Widens `count` weights (a multiple of the type's block) to fp32.
 void emu_dequantize(int32_t type, const void *weights, float *out, size_t count);
 
+/// Whether weights can be stored as this GGML type: F32, F16, Q8_0, Q4_0, Q4_K.
+bool emu_can_convert_to(int32_t type);
+
+/// Stores `count` weights, a multiple of both types' blocks, as another type: the same bytes on every CPU. False when a
+/// weight is not a finite number, does not fit, or cannot be stored as `to`; `out` is then of no use.
+bool emu_convert_weights(int32_t from, const void *in, int32_t to, void *out, size_t count);
+
 /// out[N,M] = x[N,K] · weightsᵀ, weights[M,K] of a GGML type with `row_bytes` bytes a row, plus bias[M] unless NULL.
 void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *bias, size_t m, size_t k,
                 const float *x, size_t n, float *out);
