@@ -52,6 +52,9 @@ let package = Package(
             name: "Models", dependencies: ["Tensor", "ModelFiles", "Pixels"],
             swiftSettings: swiftSettings),
         .target(
+            name: "Conversion", dependencies: ["Models", "ModelFiles", "Tensor", "Digest", "Paths"],
+            swiftSettings: swiftSettings),
+        .target(
             name: "Inference", dependencies: ["Models", "Tokenization", "Generation"],
             swiftSettings: swiftSettings),
 
@@ -83,7 +86,7 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "Inference", "Chat", "ChatUI", "Configuration", "Terminal", "Media",
+                "Inference", "Conversion", "Chat", "ChatUI", "Configuration", "Terminal", "Media",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -105,7 +108,8 @@ let package = Package(
             name: "TensorTests", dependencies: ["Tensor", "CKernels", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport"],
+            name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport", "AllocationMeter"],
+            exclude: ["Fixtures", "Reference"],
             swiftSettings: swiftSettings),
         .testTarget(
             name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
@@ -114,6 +118,9 @@ let package = Package(
             name: "InferenceTests",
             dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
+        .testTarget(
+            name: "ConversionTests", dependencies: ["Conversion", "Models", "ModelFiles", "Tensor", "TestSupport"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),
         .testTarget(

@@ -13,7 +13,7 @@ package struct EmuchatCommand: AsyncParsableCommand {
         version: "emuchat \(emuchatVersion)",
         subcommands: [
             ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ModelCommand.self,
-            TokenizeCommand.self,
+            TokenizeCommand.self, ConvertCommand.self,
         ],
         defaultSubcommand: ChatCommand.self)
 

@@ -82,6 +82,11 @@ package final class Checkpoint: Sendable {
 
     // MARK: The files beside the weights
 
+    /// Folders of a drawing pipeline that lie beside the weights' own.
+    package var pipelineFolders: [String] {
+        ["unet", "vae", "safety_checker"].filter { Checkpoint.isFolder("\(path)/\($0)") }
+    }
+
     /// The path of a file such as `tokenizer.model`, where the checkpoint has it.
     package func companion(_ name: String) -> String? {
         folders.lazy.map { "\($0)/\(name)" }.first { access($0, F_OK) == 0 }

@@ -27,6 +27,11 @@ package struct GGUFTensor: Sendable {
         self.init(name: name, shape: shape, type: type, bytes: tensor.bytes, mapping: tensor.mapping)
     }
 
+    /// Gives back the memory of a part of `bytes` that will not be read again soon.
+    package func discard(_ part: UnsafeRawBufferPointer) {
+        mapping.discard(part)
+    }
+
     /// Number of weights.
     package var elementCount: Int { shape.reduce(1, *) }
 }

@@ -54,6 +54,16 @@ package final class MappedFile: Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
+    /// Gives back the memory of a part that will not be read again soon; reading it anew reads the file anew.
+    func discard(_ part: UnsafeRawBufferPointer) {
+        guard !ownsMemory, let start = part.baseAddress else { return }
+        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (UInt(bitPattern: start) + page - 1) & ~(page - 1)
+        let end = (UInt(bitPattern: start) + UInt(part.count)) & ~(page - 1)
+        guard end > first else { return }
+        madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED)
+    }
+
     /// SHA-256 of the whole file; reads all of it.
     package func digest() -> SHA256Digest {
         SHA256Digest(of: bytes)

@@ -8,22 +8,23 @@ package struct Emu2Checkpoint: Sendable {
     package let metadata: [(key: String, value: GGUFMetadataValue)]
     /// The model's tensors under their own names, in the order of `Emu2Sizes.forEachTensor`.
     package let tensors: [GGUFTensor]
-    /// Names of tensors that belong to parts which draw pictures, and are not used here.
+    /// The parts of a pipeline that draw pictures, such as `unet`; their tensors are not among `tensors`.
     package let otherParts: [String]
     private let checkpoint: Checkpoint
 
     /// The parts of a drawing pipeline's single file beside the multimodal model.
-    private static let pipelineParts = ["unet.", "vae.", "safety_checker."]
+    private static let pipelineParts = ["unet", "vae", "safety_checker"]
 
     /// Reads configuration and tokenizer, and finds every tensor: one that is missing, of another shape or unexpected is
     /// named.
     package init(_ checkpoint: Checkpoint) throws(ModelError) {
         self.checkpoint = checkpoint
         var byOwnName = [String: (published: String, tensor: CheckpointTensor)]()
-        var (unexpected, others) = ([String](), [String]())
+        var unexpected = [String]()
+        var others = Set(checkpoint.pipelineFolders)
         for name in checkpoint.tensorNames {
-            if Self.pipelineParts.contains(where: name.hasPrefix) {
-                others.append(name)
+            if let part = Self.pipelineParts.first(where: { name.hasPrefix("\($0).") }) {
+                others.insert(part)
             } else if let own = Emu2TensorNames.own(name), let tensor = checkpoint.tensors[name] {
                 guard byOwnName.updateValue((name, tensor), forKey: own) == nil else {
                     throw .file(.duplicateTensor(path: checkpoint.path, name: name))
@@ -58,11 +59,17 @@ package struct Emu2Checkpoint: Sendable {
         }
         self.parameters = parameters
         self.tensors = tensors
-        otherParts = others
+        otherParts = others.sorted()
         metadata =
             parameters.metadata(name: parameters.isChat ? "Emu2-Chat" : "Emu2")
             + (try Self.tokenizer(of: checkpoint, vocabulary: rows))
     }
+
+    /// The paths of the files that hold the weights.
+    package var files: [String] { checkpoint.files.map(\.path) }
+
+    /// As it was given.
+    package var path: String { checkpoint.path }
 
     /// The checkpoint as a file that every loader takes.
     package func file() throws(ModelError) -> GGUFFile {

@@ -34,9 +34,9 @@ package struct Emu2Sizes: Sendable, Equatable {
     /// Calls `body` with the native name of every tensor and its shape, outermost dimension first.
     ///
     /// `rotary_emb.inv_freq`, which some files carry, is none of them. Source: the modules of `eva_vit.py` and `emu.py`.
-    package func forEachTensor(
-        _ body: (_ name: String, _ shape: [Int]) throws(ModelError) -> Void
-    ) throws(ModelError) {
+    package func forEachTensor<Failure: Error>(
+        _ body: (_ name: String, _ shape: [Int]) throws(Failure) -> Void
+    ) throws(Failure) {
         let (inner, grid) = (visionWidth, imageSize / patchSize)
         try body("visual.cls_token", [1, 1, inner])
         try body("visual.pos_embed", [1, 1 + grid * grid, inner])
@@ -76,6 +76,15 @@ package struct Emu2Sizes: Sendable, Equatable {
         }
         try body("decoder.lm.model.norm.weight", [width])
         try body("decoder.lm.lm_head.weight", [vocabulary, width])
+    }
+
+    /// All tensors: native name, own name, published shape.
+    package var tensors: [(name: String, ownName: String, shape: [Int])] {
+        var tensors: [(name: String, ownName: String, shape: [Int])] = []
+        forEachTensor { name, shape in
+            if let own = Emu2TensorNames.own(name) { tensors.append((name, own, shape)) }
+        }
+        return tensors
     }
 
     /// A published shape as a GGUF has it: innermost dimension first, without the leading ones of parameters that

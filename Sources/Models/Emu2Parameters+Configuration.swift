@@ -1,10 +1,10 @@
 import ModelFiles
 
 /// `config.json` of a published Emu2 checkpoint. What is not listed changes nothing here or has only one value.
-struct Emu2ConfigurationFile: Decodable {
+package struct Emu2ConfigurationFile: Codable {
     // The names are the file's.
     // swift-format-ignore: AlwaysUseLowerCamelCase
-    struct Vision: Decodable {
+    struct Vision: Codable {
         let image_size: Int
         let patch_size: Int
         let width: Int
@@ -33,6 +33,28 @@ struct Emu2ConfigurationFile: Decodable {
     let tie_word_embeddings: Bool?
     let model_version: String?
     let vision_config: Vision
+
+    /// The file that says these parameters.
+    package init(_ parameters: Emu2Parameters) {
+        let sizes = parameters.sizes
+        hidden_size = sizes.width
+        intermediate_size = sizes.feedForward
+        num_hidden_layers = sizes.layers
+        num_attention_heads = sizes.heads
+        num_key_value_heads = sizes.keyValueHeads
+        max_position_embeddings = parameters.contextLength
+        rms_norm_eps = parameters.normEpsilon
+        rope_theta = parameters.rotaryBase
+        hidden_act = "silu"
+        tie_word_embeddings = false
+        model_version = parameters.isChat ? "chat" : "base"
+        vision_config = Vision(
+            image_size: sizes.imageSize, patch_size: sizes.patchSize, width: sizes.visionWidth,
+            layers: sizes.visionLayers, head_width: sizes.visionWidth / parameters.visionHeads,
+            mlp_ratio: Double(sizes.visionFeedForward) / Double(sizes.visionWidth),
+            layer_norm_eps: parameters.visionNormEpsilon, n_query: parameters.imageTokens,
+            v_query: parameters.frameTokens, postnorm: true, qkv_bias: true, rope: nil, subln: nil, naiveswiglu: nil)
+    }
 }
 
 extension Emu2Parameters {

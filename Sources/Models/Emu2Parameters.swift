@@ -18,6 +18,7 @@ package struct Emu2Parameters: Sendable, Equatable {
 
     /// Rows of the embedding that the base model has; Emu2-Chat has two more for the roles.
     package static let baseVocabulary = 32272
+    package static let chatVocabulary = 32274
 
     /// The published sizes, for a vocabulary of so many rows.
     package static func published(vocabulary: Int) -> Emu2Parameters {

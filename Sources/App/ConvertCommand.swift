@@ -1,0 +1,141 @@
+import ArgumentParser
+import Conversion
+import Foundation
+import ModelFiles
+import Models
+import Screen
+import Synchronization
+import Tensor
+
+/// `emuchat convert`: a published checkpoint to one GGUF file.
+struct ConvertCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "convert",
+        abstract: "Turn a published checkpoint of Emu2 into one GGUF file.",
+        discussion: """
+            Weights are streamed, so memory does not limit the checkpoint's size. A conversion that was stopped goes on \
+            where it was when the same command is given again.
+            """)
+
+    /// The types by the names that the option takes.
+    enum WeightType: String, ExpressibleByArgument, CaseIterable {
+        case f32, f16, q8_0, q4_0, q4_k
+
+        var target: TargetType {
+            switch self {
+            case .f32: .f32
+            case .f16: .f16
+            case .q8_0: .q8_0
+            case .q4_0: .q4_0
+            case .q4_k: .q4_k
+            }
+        }
+    }
+
+    @Argument(help: "The checkpoint: its folder, or its file of weights.")
+    var source: String
+
+    @Option(help: "How weights are to be stored: f32, f16, q8_0, q4_0 or q4_k.")
+    var type: WeightType
+
+    @Option(name: [.short, .long], help: ArgumentHelp("The file to write.", valueName: "file"))
+    var output: String
+
+    @Option(
+        help: ArgumentHelp(
+            "Where config.json and the tokenizer lie, when not beside the weights.", valueName: "folder"))
+    var configuration: String?
+
+    @Option(help: ArgumentHelp("Threads to compute on; all processors when not given.", valueName: "n"))
+    var threads: Int?
+
+    func validate() throws {
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be from 1 to 256.") }
+        if output.isEmpty { throw ValidationError("--output must name a file.") }
+    }
+
+    func run() async throws {
+        let converter = try plan()
+        let checkpoint = converter.checkpoint
+        StandardError.write(Emu2Licence.terms + "\n")
+        let target = (output as NSString).expandingTildeInPath
+        var progress = TransferProgress("converting")
+        let cancelled = CancellationFlag()
+        let interruption = Interruption { cancelled.set() }
+        defer { interruption.end() }
+        do throws(ConversionError) {
+            try converter.write(
+                to: target, threadCount: threads ?? ThreadPool.availableProcessors, isCancelled: { cancelled.isSet },
+                progress: { progress.show($0, of: $1) })
+        } catch {
+            progress.clear()
+            if case .cancelled = error {
+                throw CommandError(status: ExitStatus.interrupted, message: error.description)
+            }
+            throw CommandError.failed(error.description)
+        }
+        progress.clear()
+        try StandardOutput.write(report(converter, checkpoint, target))
+    }
+
+    private func plan() throws(CommandError) -> Converter {
+        let path = (source as NSString).expandingTildeInPath
+        let folders = configuration.map { [($0 as NSString).expandingTildeInPath] } ?? []
+        do {
+            if let file = try? MappedFile(path: path), file.kind == .gguf {
+                throw CommandError.failed(
+                    "\(source): is a GGUF file already; expected a checkpoint's folder or its file of weights. "
+                        + "Use the file as it is, or name the checkpoint that it was made from.")
+            }
+            let checkpoint = try Checkpoint(path: path, configurationFolders: folders)
+            return try Converter(Emu2Checkpoint(checkpoint), type: type.target)
+        } catch let error as CommandError {
+            throw error
+        } catch {
+            throw .failed("\(error)")
+        }
+    }
+
+    private func report(_ converter: Converter, _ checkpoint: Emu2Checkpoint, _ target: String) -> String {
+        let total = max(1, converter.counts.values.reduce(0, +))
+        let types = converter.counts.sorted { ($0.value, $0.key.rawValue) > ($1.value, $1.key.rawValue) }
+            .map { "\($0.key.name) \(String(format: "%.1f", 100 * Double($0.value) / Double(total)))%" }
+        var rows = [
+            ("written", "\(target), \(ByteCount.text(converter.size))"),
+            ("types", types.joined(separator: ", ")),
+        ]
+        for (pattern, group) in Self.grouped(converter.fallbacks) {
+            let count = group.count == 1 ? "" : ", \(group.count) tensors"
+            rows.append(("as F16", "\(pattern): rows of \(group[0].columns) are no whole blocks\(count)"))
+        }
+        if !checkpoint.otherParts.isEmpty {
+            rows.append(("left out", "\(checkpoint.otherParts.joined(separator: ", ")): they draw pictures"))
+        }
+        rows.append(("licence", Emu2Licence.name))
+        return rows.map { $0.0.padding(toLength: 10, withPad: " ", startingAt: 0) + $0.1 + "\n" }.joined()
+    }
+
+    /// Tensors that differ in their blocks' numbers alone, together.
+    private static func grouped(_ fallbacks: [Converter.Fallback]) -> [(String, [Converter.Fallback])] {
+        var order = [String]()
+        var groups: [String: [Converter.Fallback]] = [:]
+        for fallback in fallbacks {
+            let pattern = fallback.name.split(separator: ".")
+                .map { $0.allSatisfy(\.isNumber) ? "*" : String($0) }.joined(separator: ".")
+            if groups[pattern] == nil { order.append(pattern) }
+            groups[pattern, default: []].append(fallback)
+        }
+        return order.compactMap { pattern in
+            groups[pattern].map { ($0.count == 1 ? $0[0].name : pattern, $0) }
+        }
+    }
+}
+
+/// Set by an interrupt, read by the loop that it should stop.
+final class CancellationFlag: Sendable {
+    private let flag = Atomic(false)
+
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+
+    func set() { flag.store(true, ordering: .relaxed) }
+}
