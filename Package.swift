@@ -55,7 +55,7 @@ let package = Package(
             name: "Conversion", dependencies: ["Models", "ModelFiles", "Tensor", "Digest", "Paths"],
             swiftSettings: swiftSettings),
         .target(
-            name: "Inference", dependencies: ["Models", "Tokenization", "Generation"],
+            name: "Inference", dependencies: ["Models", "Tokenization", "Generation", "Digest", "Pixels"],
             swiftSettings: swiftSettings),
 
         // Sessions and the screen.
@@ -102,8 +102,8 @@ let package = Package(
             swiftSettings: swiftSettings),
         .testTarget(name: "PathsTests", dependencies: ["Paths"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "PixelsTests", dependencies: ["Pixels", "TestSupport"],
-            swiftSettings: swiftSettings),
+            name: "PixelsTests", dependencies: ["Pixels", "Digest", "TestSupport"],
+            exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "TensorTests", dependencies: ["Tensor", "CKernels", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
