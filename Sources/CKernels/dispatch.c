@@ -129,6 +129,47 @@ void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float eps
 }
 
 typedef struct {
+    const emu_variant *variant;
+    const float *x;
+    const float *weight;
+    const float *bias;
+    float epsilon;
+    size_t k;
+    float *out;
+} layer_norm_job;
+
+static void layer_norm_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const layer_norm_job *job = context;
+    job->variant->layer_norm_row(job->x + row * job->k, job->weight, job->bias, job->epsilon, job->k,
+                                 job->out + row * job->k);
+}
+
+void emu_layer_norm(emu_pool *pool, const float *x, const float *weight, const float *bias, float epsilon, size_t n,
+                    size_t k, float *out) {
+    layer_norm_job job = {variant(), x, weight, bias, epsilon, k, out};
+    emu_pool_run(pool, (uint32_t)n, layer_norm_item, &job);
+}
+
+typedef struct {
+    float *x;
+    size_t k;
+} gelu_job;
+
+static void gelu_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const gelu_job *job = context;
+    float *x = job->x + row * job->k;
+    // The C library's error function is one code for all CPUs, so variants agree here too.
+    for (size_t i = 0; i < job->k; i++) x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
+}
+
+void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k) {
+    gelu_job job = {x, k};
+    emu_pool_run(pool, (uint32_t)n, gelu_item, &job);
+}
+
+typedef struct {
     void (*row)(float *gate, const float *up, size_t k);
     float *gate;
     const float *up;

@@ -145,6 +145,29 @@ static void rms_norm_row(const float *x, const float *weight, float epsilon, siz
     for (; i < k; i++) out[i] = x[i] * scale * weight[i];
 }
 
+static void layer_norm_row(const float *x, const float *weight, const float *bias, float epsilon, size_t k, float *out) {
+    lanes sums = {0};
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) sums += load(x + i);
+    if (i < k) sums += load_rest(x + i, k - i, 0);
+    float mean = reduce(sums) / (float)k;
+    // In two passes: the square of a large mean would swallow a small variance.
+    lanes squares = {0};
+    for (i = 0; i + LANES <= k; i += LANES) {
+        lanes distance = load(x + i) - mean;
+        squares = fused(distance, distance, squares);
+    }
+    if (i < k) {
+        lanes distance = load_rest(x + i, k - i, mean) - mean;
+        squares = fused(distance, distance, squares);
+    }
+    float scale = 1.0f / sqrtf(reduce(squares) / (float)k + epsilon);
+    for (i = 0; i + LANES <= k; i += LANES) {
+        store(out + i, (load(x + i) - mean) * scale * load(weight + i) + load(bias + i));
+    }
+    for (; i < k; i++) out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
+}
+
 static void silu_multiply_row(float *gate, const float *up, size_t k) {
     size_t i = 0;
     for (; i + LANES <= k; i += LANES) {
@@ -319,6 +342,7 @@ const emu_variant EMU_VARIANT = {
     .dequantize = dequantize,
     .panel_product = panel_product,
     .rms_norm_row = rms_norm_row,
+    .layer_norm_row = layer_norm_row,
     .quantize = quantize,
     .convert_weights = convert_weights,
     .attend = attend,

@@ -20,6 +20,7 @@ typedef struct {
     void (*panel_product)(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias, size_t panel,
                           size_t k, const float *x, size_t n, float *out, size_t out_stride);
     void (*rms_norm_row)(const float *x, const float *weight, float epsilon, size_t k, float *out);
+    void (*layer_norm_row)(const float *x, const float *weight, const float *bias, float epsilon, size_t k, float *out);
     void (*quantize)(int32_t type, const float *values, void *out, size_t count);
     bool (*convert_weights)(int32_t from, const uint8_t *in, int32_t to, uint8_t *out, size_t count);
     /// One query of one head; `slot_stride` in bytes.

@@ -50,14 +50,23 @@ package struct LlamaDecoder: Decoder {
         let source = TensorSource(file: file)
         let configuration = try reader.decoderConfiguration()
         let epsilon = try reader.normEpsilon(default: 1e-5)
+        let rotary = try reader.rotaryEmbedding(configuration, source, layout: .interleaved)
+        try self.init(source, configuration, epsilon: epsilon, rotary: rotary)
+        _ = try source.finish()
+    }
+
+    /// Takes a decoder's weights out of those of a larger model, before those of its other parts.
+    init(
+        _ source: TensorSource, _ configuration: DecoderConfiguration, epsilon: Float, rotary: RotaryEmbedding
+    ) throws(ModelError) {
         self.configuration = configuration
-        rotary = try reader.rotaryEmbedding(configuration, source, layout: .interleaved)
+        self.rotary = rotary
         ends = try EmbeddingAndHead(source, configuration, epsilon: epsilon)
         var blocks = [PreNormalizedBlock]()
         for index in 0..<configuration.layerCount {
             blocks.append(try PreNormalizedBlock(source, index: index, configuration, epsilon: epsilon))
         }
         self.blocks = blocks
-        parameterCount = try source.finish()
+        parameterCount = source.takenElementCount
     }
 }

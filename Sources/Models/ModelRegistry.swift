@@ -1,23 +1,49 @@
 import ModelFiles
 
+/// The parts of a model that can be run.
+package struct Network: Sendable {
+    package let decoder: any Decoder
+    /// What turns pictures into rows for the decoder; nil for a model of text.
+    package let visual: (any VisualModel)?
+
+    /// Number of weights of all parts.
+    package var parameterCount: Int { visual?.parameterCount ?? decoder.parameterCount }
+
+    init(_ decoder: any Decoder) {
+        self.decoder = decoder
+        visual = nil
+    }
+
+    init(_ model: any VisualModel) {
+        decoder = model.decoder
+        visual = model
+    }
+}
+
 /// The model families that can be run, by the name their files give.
 package enum ModelRegistry {
-    private static let decoders: [String: @Sendable (GGUFFile) throws(ModelError) -> any Decoder] = [
-        "gemma3": { (file) throws(ModelError) in try Gemma3Decoder(file: file) },
-        "llama": { (file) throws(ModelError) in try LlamaDecoder(file: file) },
-        "qwen2": { (file) throws(ModelError) in try Qwen2Decoder(file: file) },
+    private static let families: [String: @Sendable (GGUFFile) throws(ModelError) -> Network] = [
+        "emu2": { (file) throws(ModelError) in Network(try Emu2(file: file)) },
+        "gemma3": { (file) throws(ModelError) in Network(try Gemma3Decoder(file: file)) },
+        "llama": { (file) throws(ModelError) in Network(try LlamaDecoder(file: file)) },
+        "qwen2": { (file) throws(ModelError) in Network(try Qwen2Decoder(file: file)) },
     ]
 
     /// The architectures that can be run, sorted.
-    package static var architectures: [String] { decoders.keys.sorted() }
+    package static var architectures: [String] { families.keys.sorted() }
 
-    /// Loads the decoder of a GGUF file.
-    package static func decoder(of file: GGUFFile) throws(ModelError) -> any Decoder {
+    /// Loads the model of a GGUF file.
+    package static func network(of file: GGUFFile) throws(ModelError) -> Network {
         let name: String
         do { name = try file.string("general.architecture") } catch { throw .file(error) }
-        guard let load = decoders[name] else {
+        guard let load = families[name] else {
             throw .unknownArchitecture(path: file.path, name: name, known: architectures)
         }
         return try load(file)
+    }
+
+    /// Loads the decoder of a GGUF file.
+    package static func decoder(of file: GGUFFile) throws(ModelError) -> any Decoder {
+        try network(of: file).decoder
     }
 }

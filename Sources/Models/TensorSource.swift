@@ -18,9 +18,9 @@ final class TensorSource {
         do { _ = try file.tensor(name) } catch { throw .file(error) }
     }
 
-    /// A matrix [rows, columns], used where it lies.
-    func matrix(_ name: String, rows: Int, columns: Int) throws(ModelError) -> WeightMatrix {
-        let tensor = try tensor(name, shape: [columns, rows])
+    /// A matrix [rows, columns], used where it lies; the file may give its columns as several dimensions, `shape`.
+    func matrix(_ name: String, rows: Int, columns: Int, shape: [Int]? = nil) throws(ModelError) -> WeightMatrix {
+        let tensor = try tensor(name, shape: shape ?? [columns, rows])
         guard
             let matrix = WeightMatrix(
                 rows: rows, columns: columns, type: tensor.type, bytes: tensor.bytes, owner: file)
@@ -30,11 +30,21 @@ final class TensorSource {
 
     /// A vector, widened to fp32.
     func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {
-        let tensor = try tensor(name, shape: [count])
-        guard let values = Kernels.widen(type: tensor.type, bytes: tensor.bytes, count: count) else {
+        try values(name, shape: [count])
+    }
+
+    /// A tensor of any shape, innermost dimension first, widened to fp32.
+    func values(_ name: String, shape: [Int]) throws(ModelError) -> [Float] {
+        let tensor = try tensor(name, shape: shape)
+        guard let values = Kernels.widen(type: tensor.type, bytes: tensor.bytes, count: tensor.elementCount) else {
             throw .unsupportedType(path: file.path, tensor: name, type: tensor.type.name)
         }
         return values
+    }
+
+    /// The number of weights of all tensors taken so far.
+    var takenElementCount: Int {
+        file.tensors.values.reduce(0) { $0 + (taken.contains($1.name) ? $1.elementCount : 0) }
     }
 
     /// The number of weights, when all tensors were taken.

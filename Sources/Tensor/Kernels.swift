@@ -29,6 +29,20 @@ package enum Kernels {
         emu_rms_norm(pool.handle, x, weight, epsilon, rows, weight.count, out)
     }
 
+    /// out[N, K] = (x - mean(x)) / sqrt(variance(x) + epsilon) · weight + bias; out may be x.
+    package static func layerNorm(
+        _ x: UnsafePointer<Float>, weight: [Float], bias: [Float], epsilon: Float, rows: Int,
+        into out: UnsafeMutablePointer<Float>, pool: ThreadPool
+    ) {
+        precondition(weight.count == bias.count, "a bias for each weight")
+        emu_layer_norm(pool.handle, x, weight, bias, epsilon, rows, weight.count, out)
+    }
+
+    /// x[N, K] = gelu(x), GELU as it is defined, by the error function.
+    package static func gelu(_ x: UnsafeMutablePointer<Float>, rows: Int, columns: Int, pool: ThreadPool) {
+        emu_gelu(pool.handle, x, rows, columns)
+    }
+
     /// Rotates query or key heads x[N, heads, headSize] in place.
     package static func rotate(
         _ x: UnsafeMutablePointer<Float>, rows: Int, heads: Int, headSize: Int, angles: RotaryAngles, pool: ThreadPool

@@ -26,6 +26,18 @@ package struct WeightMatrix: @unchecked Sendable {
         self.owner = owner
     }
 
+    /// Some of the rows as a matrix of their own; they must exist.
+    package func rows(_ range: Range<Int>) -> WeightMatrix {
+        precondition(range.lowerBound >= 0 && range.upperBound <= rows && !range.isEmpty, "rows outside the matrix")
+        return WeightMatrix(self, range)
+    }
+
+    private init(_ other: WeightMatrix, _ range: Range<Int>) {
+        (rows, columns, type) = (range.count, other.columns, other.type)
+        (bytes, rowBytes) = (other.bytes + range.lowerBound * other.rowBytes, other.rowBytes)
+        owner = other.owner
+    }
+
     /// Whether the kernels can compute with a type.
     package static func supports(_ type: GGMLType) -> Bool {
         emu_type_supported(type.rawValue)

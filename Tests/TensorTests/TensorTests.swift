@@ -120,6 +120,41 @@ import Testing
         }
     }
 
+    @Test func layerNormAndExactGELUFollowTheirFormulas() {
+        let pool = ThreadPool(threadCount: 2)
+        // Widths around the lanes, far from zero so that a one-pass variance would drown.
+        for width in [1, 5, 16, 23, 64] {
+            let x = (0..<2 * width).map { Float(100 + ($0 * 37 + 11) % 17) }
+            let weight = (0..<width).map { Float($0 % 3) + 0.5 }
+            let bias = (0..<width).map { Float($0) * 0.25 - 1 }
+            var out = x
+            out.withUnsafeMutableBufferPointer { buffer in
+                if let base = buffer.baseAddress {
+                    Kernels.layerNorm(base, weight: weight, bias: bias, epsilon: 1e-3, rows: 2, into: base, pool: pool)
+                }
+            }
+            for row in 0..<2 {
+                let values = x[row * width..<(row + 1) * width].map(Double.init)
+                let mean = values.reduce(0, +) / Double(width)
+                let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width)
+                for index in 0..<width {
+                    let expected =
+                        (values[index] - mean) / (variance + 1e-3).squareRoot() * Double(weight[index])
+                        + Double(bias[index])
+                    #expect(abs(Double(out[row * width + index]) - expected) < 1e-4, "width \(width)")
+                }
+            }
+        }
+        var values = stride(from: Float(-8), through: 8, by: 0.125).map { $0 }
+        let before = values
+        Kernels.gelu(&values, rows: 3, columns: values.count / 3, pool: pool)
+        for (x, found) in zip(before, values).prefix(values.count / 3 * 3) {
+            // The tanh form is off by up to 5e-4.
+            let expected = 0.5 * Double(x) * (1 + erf(Double(x) / 2.0.squareRoot()))
+            #expect(abs(Double(found) - expected) <= 1e-6, "gelu(\(x)) = \(found)")
+        }
+    }
+
     @Test func geluAndSoftCapFollowTheirFormulas() {
         let pool = ThreadPool(threadCount: 1)
         // More than 16 values, so that whole vectors and the rest are both computed.

@@ -66,6 +66,13 @@ void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_by
 /// out[N,K] = x / sqrt(mean(x²) + epsilon) * weight[K], row by row. `out` may be `x`.
 void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float epsilon, size_t n, size_t k, float *out);
 
+/// out[N,K] = (x - mean x) / sqrt(variance x + epsilon) * weight[K] + bias[K], row by row. `out` may be `x`.
+void emu_layer_norm(emu_pool *pool, const float *x, const float *weight, const float *bias, float epsilon, size_t n,
+                    size_t k, float *out);
+
+/// x[i] = x/2 * (1 + erf(x / √2)), x[N,K]: GELU as it is defined.
+void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k);
+
 /// Rotates pairs of x[N,H,D] in place by tables cosine[N,R/2] and sine[N,R/2] over the first R features of a head.
 /// `half_split` pairs feature i with i + R/2 (Hugging Face); otherwise 2i with 2i + 1 (original LLaMA).
 void emu_rope(emu_pool *pool, float *x, size_t n, size_t heads, size_t d, size_t rotated, bool half_split,

@@ -1,0 +1,100 @@
+// Emu2: "Generative Multimodal Models are In-Context Learners", section 2; the published code `emu.py`. A picture
+// becomes a few embeddings (encoder, average pooling, one projection) that stand between those of the text's tokens.
+//
+// Letters: T tokens of the encoder, W its width, Q embeddings of a picture, E the decoder's width.
+
+import ModelFiles
+import Pixels
+import Tensor
+
+/// An Emu2 model: a visual encoder, projections in both directions, and a decoder of the LLaMA family.
+package struct Emu2: VisualModel {
+    package let configuration: Emu2Configuration
+    package let decoder: any Decoder
+    package let parameterCount: Int
+    /// v.*
+    package let visual: EvaVisionTransformer
+    /// mm.up: [E, W], from a picture's embeddings to the decoder.
+    private let projectUp: Linear
+    /// mm.down: [W, E], from the decoder's last hidden state to a picture's embedding.
+    private let projectDown: Linear
+
+    package var imageSlots: Int { configuration.imageTokens }
+    package var frameSlots: Int { configuration.frameTokens }
+    package var seenSize: (width: Int, height: Int) { (configuration.vision.imageSize, configuration.vision.imageSize) }
+    package var preprocessingName: String {
+        let digits = (configuration.mean + configuration.deviation).map { String($0.bitPattern, radix: 16) }
+        return "bicubic, columns first where more are lost, \(configuration.vision.imageSize), "
+            + digits.joined(separator: " ")
+    }
+    package var encoderPrefix: String { "v." }
+    package var encoderLayerCount: Int { configuration.vision.layerCount }
+    package var encoderWorkspaceBytes: Int { EvaVisionTransformer.workspaceBytes(configuration.vision) }
+
+    // MARK: Seeing
+
+    package func features(
+        of image: PixelImage, slots: Int, pool: ThreadPool, isCancelled: () -> Bool, progress: (Int) -> Void
+    ) throws(ModelError) -> [Float]? {
+        let hidden = try visual.hiddenStates(
+            pixels: try pixels(of: image), pool: pool, isCancelled: isCancelled, progress: progress)
+        return hidden.map { pooled($0, to: slots) }
+    }
+
+    /// What the encoder is given of a picture: [3, S, S].
+    package func pixels(of image: PixelImage) throws(ModelError) -> [Float] {
+        let side = configuration.vision.imageSize
+        guard let squeezed = image.resampledBicubic(width: side, height: side) else {
+            throw .outOfMemory(what: "a picture", bytes: side * side * 3)
+        }
+        return squeezed.normalized(mean: configuration.mean, deviation: configuration.deviation)
+    }
+
+    /// Averages over squares of the encoder's hidden states [T, W] without the class token: [Q, W].
+    package func pooled(_ hidden: FloatBuffer, to count: Int) -> [Float] {
+        let (width, grid) = (configuration.vision.width, configuration.vision.gridSide)
+        let side = Emu2Configuration.poolingSide(grid: grid, tokens: count)
+        let cells = grid / side
+        var result = [Float](repeating: 0, count: cells * cells * width)
+        for row in 0..<cells * side {
+            for column in 0..<cells * side {
+                let from = hidden.pointer + (1 + row * grid + column) * width
+                let to = (row / side * cells + column / side) * width
+                for feature in 0..<width { result[to + feature] += from[feature] }
+            }
+        }
+        let share = 1 / Float(side * side)
+        for index in result.indices { result[index] *= share }
+        return result
+    }
+
+    /// A picture's features [Q, W] as the decoder takes them: [Q, E].
+    package func embeddings(features: [Float], pool: ThreadPool) -> [Float] {
+        let count = features.count / projectUp.weight.columns
+        return [Float](unsafeUninitializedCapacity: count * projectUp.weight.rows) { buffer, initialized in
+            features.withUnsafeBufferPointer { source in
+                if let from = source.baseAddress, let to = buffer.baseAddress {
+                    projectUp.apply(from, count: count, into: to, pool: pool)
+                    initialized = count * projectUp.weight.rows
+                }
+            }
+        }
+    }
+
+    // MARK: Loading
+
+    /// Takes the weights from a GGUF file, where they stay; every shape is checked.
+    package init(file: GGUFFile) throws(ModelError) {
+        let reader = ParameterReader(file: file, prefix: "emu2")
+        let source = TensorSource(file: file)
+        configuration = try reader.emu2Configuration()
+        let rotary = try reader.rotaryEmbedding(configuration.decoder, source, layout: .halfSplit)
+        decoder = try LlamaDecoder(
+            source, configuration.decoder, epsilon: try reader.normEpsilon(default: 1e-6), rotary: rotary)
+        let (width, outer) = (configuration.vision.width, configuration.decoder.width)
+        visual = try EvaVisionTransformer(source, configuration.vision)
+        projectUp = try Linear(source, "mm.up", outputs: outer, inputs: width)
+        projectDown = try Linear(source, "mm.down", outputs: width, inputs: outer)
+        parameterCount = try source.finish()
+    }
+}
