@@ -18,7 +18,7 @@ package struct GenerationProgress: Sendable, Equatable {
     package enum Stage: String, Sendable, Equatable {
         /// Reading weights.
         case loading
-        /// Encoding pictures; units are pictures.
+        /// Encoding pictures; units are layers of the encoder, of all pictures together.
         case images
         /// Processing the prompt; units are tokens.
         case prefill

@@ -19,9 +19,13 @@ package struct Prompt: Sendable, Equatable {
     /// In the order in which they were said. When the last one is the assistant's, the model continues it.
     package var messages: [PromptMessage]
 
-    package init(messages: [PromptMessage], layout: Layout = .chat) {
+    /// Whether the answer is to say where in the picture things are, by boxes; models that cannot ignore it.
+    package var asksForBoxes: Bool
+
+    package init(messages: [PromptMessage], layout: Layout = .chat, asksForBoxes: Bool = false) {
         self.messages = messages
         self.layout = layout
+        self.asksForBoxes = asksForBoxes
     }
 
     /// The pictures and clips in reading order.

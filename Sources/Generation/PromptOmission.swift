@@ -33,7 +33,7 @@ extension Prompt {
         let removable = turns.dropLast()
         let firstKept = removable.prefix(omission.turns).last?.upperBound ?? 0
         let firstWithMedia = removable.prefix(omission.turnsWithoutMedia).last?.upperBound ?? 0
-        var result = Prompt(messages: [], layout: layout)
+        var result = Prompt(messages: [], layout: layout, asksForBoxes: asksForBoxes)
         for (index, message) in messages.enumerated() {
             if message.role == .system || index >= firstWithMedia {
                 if message.role == .system || index >= firstKept { result.messages.append(message) }

@@ -67,7 +67,7 @@ struct ByteLevelTokenizer: Tokenizer {
         specials.control(spelling)
     }
 
-    func encode(_ segments: [TextSegment], atStart: Bool) -> [Int32] {
+    func encode(_ segments: [TextSegment], after: TextBoundary, before: TextBoundary) -> [Int32] {
         let (bytes, parsed) = joined(segments)
         var encoder = Encoder(tokenizer: self)
         bytes.withUnsafeBufferPointer { text in

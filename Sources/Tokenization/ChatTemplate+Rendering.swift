@@ -24,17 +24,17 @@ enum ContentTrimming: Sendable {
 
 extension ChatTemplate {
     /// Renders messages up to where the model goes on: behind the last message when it is the assistant's, behind the
-    /// opening of an answer otherwise.
-    func render(_ messages: [PromptMessage]) -> [TemplateSegment] {
+    /// opening of an answer otherwise. `asksForBoxes` wants an answer that says where things are, from families that can.
+    func render(_ messages: [PromptMessage], asksForBoxes: Bool = false) -> [TemplateSegment] {
         var messages = messages
         if let defaultSystem, messages.first?.role != .system {
             messages.insert(PromptMessage(role: .system, text: defaultSystem), at: 0)
         }
         let opening: [TemplateSegment] = writesBOS ? [.bos] : []
-        return opening + renderFamily(messages)
+        return opening + renderFamily(messages, asksForBoxes)
     }
 
-    private func renderFamily(_ messages: [PromptMessage]) -> [TemplateSegment] {
+    private func renderFamily(_ messages: [PromptMessage], _ asksForBoxes: Bool) -> [TemplateSegment] {
         switch family {
         case .chatML: return renderChatML(messages)
         case .llama2: return renderLlama2(messages)
@@ -42,6 +42,7 @@ extension ChatTemplate {
         case .vicuna: return renderVicuna(messages)
         case .zephyr: return renderZephyr(messages)
         case .gemma: return renderGemma(messages)
+        case .emu2: return renderEmu2(messages, asksForBoxes: asksForBoxes)
         }
     }
 
@@ -127,6 +128,40 @@ extension ChatTemplate {
             }
         }
         if messages.last?.role != .assistant { segments += [.markup("ASSISTANT:"), .seam] }
+        return segments
+    }
+
+    /// Source: `_prepare_chat_inputs` in `chat.py` of the Emu2 release. Neighbours of one role are one message there.
+    private func renderEmu2(_ messages: [PromptMessage], asksForBoxes: Bool) -> [TemplateSegment] {
+        var segments = [TemplateSegment]()
+        if messages.first?.role != .system {
+            segments.append(.markup(asksForBoxes ? Self.emu2Concise : Self.emu2Detailed))
+        }
+        var speaker: Role?
+        for message in messages {
+            switch message.role {
+            case .system:
+                segments.append(.content(message, trimmed: .none))
+                continue
+            case .user:
+                if speaker == .assistant {
+                    segments += [.eos, .markup("[USER]: ")]
+                } else if speaker == nil {
+                    segments.append(.markup(" [USER]: "))
+                }
+                segments.append(.content(message, trimmed: .none))
+            case .assistant:
+                if speaker != .assistant { segments += [.markup(" [ASSISTANT]:"), .seam] }
+                let prefix = speaker == .assistant ? "" : " "
+                segments.append(.answer(message, prefix: prefix, trimmed: .none))
+            }
+            speaker = message.role
+        }
+        if speaker != .assistant {
+            segments.append(.markup(" [ASSISTANT]:"))
+            if asksForBoxes { segments.append(.markup("<grounding>")) }
+            segments.append(.seam)
+        }
         return segments
     }
 

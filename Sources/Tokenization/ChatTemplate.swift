@@ -13,6 +13,7 @@ package struct ChatTemplate: Sendable, Equatable {
         case vicuna = "vicuna"
         case zephyr = "zephyr"
         case gemma = "gemma"
+        case emu2 = "emu2"
     }
 
     package let family: Family
@@ -60,7 +61,7 @@ package struct ChatTemplate: Sendable, Equatable {
                 literal(in: source, between: "<|system|>\n", and: "</s>")
                     ?? literal(in: source, between: "<|system|>\n", and: "<|endoftext|>")
             case .vicuna: source.contains(vicunaSystem) ? vicunaSystem : nil
-            case .llama3, .gemma: nil
+            case .llama3, .gemma, .emu2: nil
             }
         return ChatTemplate(family: family, defaultSystem: system, writesBOS: source.contains("bos_token"))
     }
@@ -82,11 +83,26 @@ package struct ChatTemplate: Sendable, Equatable {
         return nil
     }
 
+    /// System messages that a family was trained with, by the names to choose them by; the first is the default.
+    package var systemMessages: [(name: String, text: String)] {
+        switch family {
+        case .emu2: [("detailed", Self.emu2Detailed), ("concise", Self.emu2Concise)]
+        case .chatML, .llama2, .llama3, .vicuna, .zephyr, .gemma:
+            defaultSystem.map { [("default", $0)] } ?? []
+        }
+    }
+
+    /// Emu2's messages; the concise one also asks for boxes. Source: `constants.py` of the Emu2 release.
+    static let emu2Detailed =
+        "You are a helpful assistant, dedicated to delivering comprehensive and meticulous responses."
+    static let emu2Concise = "You are a helpful assistant, dedicated to provide concise and efficient answers."
+
     private static func recognisedByTokens(of file: GGUFFile) -> ChatTemplate? {
         guard let tokens = try? file.stringList("tokenizer.ggml.tokens").joined() else { return nil }
         let table = ByteTable(bytes: tokens.bytes, ends: tokens.ends) { _ in true }
         let marks: [(String, Family)] = [
             ("<|im_start|>", .chatML), ("<|start_header_id|>", .llama3), ("<start_of_turn>", .gemma),
+            ("[ASSISTANT]", .emu2),
         ]
         return marks.first { table.id(of: $0.0) != nil }.map { ChatTemplate(family: $0.1) }
     }

@@ -5,9 +5,9 @@ import Pixels
 package struct TokenizedPrompt: Sendable, Equatable {
     package enum Element: Sendable, Equatable {
         case tokens([Int32])
-        /// A picture or a frame that takes `slots` places in the context; media are numbered from 1 in reading order,
-        /// and all frames of a clip have its number.
-        case image(mediaNumber: Int, PixelImage, slots: Int)
+        /// A picture or a frame that takes `slots` places in the context, each of which has the id `slotToken`; media are
+        /// numbered from 1 in reading order, and all frames of a clip have its number.
+        case image(mediaNumber: Int, PixelImage, slots: Int, slotToken: Int32)
     }
 
     package var elements: [Element]
@@ -18,15 +18,57 @@ package struct TokenizedPrompt: Sendable, Equatable {
     /// Numbers of the pictures and clips that the model cannot see.
     package var unseenMedia: [Int]
 
-    /// The ids of all text in order; pictures have none.
+    /// All ids in order, of a picture those that stand in its places.
     package var tokens: [Int32] {
-        elements.flatMap { element -> [Int32] in
-            if case .tokens(let ids) = element { ids } else { [] }
+        elements.flatMap { element in
+            switch element {
+            case .tokens(let ids): ids
+            case .image(_, _, let slots, let slotToken): Array(repeating: slotToken, count: slots)
+            }
         }
     }
 
     /// What the prompt takes from the context.
     package var cost: PromptCost { PromptCost(totalTokens: tokenCount, mediaTokens: mediaTokens) }
+}
+
+/// How a model's pictures stand between its tokens.
+package struct VisualTokens: Sendable, Equatable {
+    /// Places of a picture, and of a frame of a clip.
+    package var imageSlots: Int
+    package var frameSlots: Int
+    /// The ids that stand in these places, which the embeddings replace.
+    package var imageToken: Int32
+    package var frameToken: Int32
+    /// The ids around each picture and frame.
+    package var opening: [Int32]
+    package var closing: [Int32]
+    /// The ids before the first frame of a clip.
+    package var clipOpening: [Int32]
+
+    package init(
+        imageSlots: Int, frameSlots: Int, imageToken: Int32, frameToken: Int32, opening: [Int32] = [],
+        closing: [Int32] = [], clipOpening: [Int32] = []
+    ) {
+        self.imageSlots = imageSlots
+        self.frameSlots = frameSlots
+        self.imageToken = imageToken
+        self.frameToken = frameToken
+        self.opening = opening
+        self.closing = closing
+        self.clipOpening = clipOpening
+    }
+
+    /// What Emu2 puts around pictures; nil when the vocabulary lacks one of its tokens. Source: Emu2's `constants.py`.
+    package static func emu2(imageSlots: Int, frameSlots: Int, tokenizer: any Tokenizer) -> VisualTokens? {
+        guard let opening = tokenizer.controlToken("[IMG]"), let closing = tokenizer.controlToken("[/IMG]"),
+            let image = tokenizer.controlToken("<image>"), let frame = tokenizer.controlToken("[gIMG]"),
+            let clip = tokenizer.controlToken("[VIDEO]")
+        else { return nil }
+        return VisualTokens(
+            imageSlots: imageSlots, frameSlots: frameSlots, imageToken: image, frameToken: frame, opening: [opening],
+            closing: [closing], clipOpening: [clip])
+    }
 }
 
 /// Makes a model's input out of a conversation. Immutable: it counts and builds while the engine is busy.
@@ -39,20 +81,22 @@ package struct PromptBuilder: Sendable {
     package let tokenizer: any Tokenizer
     /// Nil for base models, whose prompts are laid out raw.
     package let template: ChatTemplate?
-    /// Places that one picture or frame takes; 0 for a model that cannot see.
-    package let visualTokens: Int
+    /// What a picture takes; nil for a model that cannot see.
+    package let visualTokens: VisualTokens?
 
-    package init(tokenizer: any Tokenizer, template: ChatTemplate?, visualTokens: Int = 0) {
+    package init(tokenizer: any Tokenizer, template: ChatTemplate?, visualTokens: VisualTokens? = nil) {
         self.tokenizer = tokenizer
         self.template = template
-        self.visualTokens = max(0, visualTokens)
+        self.visualTokens = visualTokens
     }
 
     /// Lays out and encodes a prompt. Without a template every prompt is laid out raw.
     package func build(_ prompt: Prompt) -> TokenizedPrompt {
         var assembly = Assembly(tokenizer: tokenizer, visualTokens: visualTokens)
         if prompt.layout == .chat, let template {
-            for segment in template.render(prompt.messages) { assembly.append(segment) }
+            for segment in template.render(prompt.messages, asksForBoxes: prompt.asksForBoxes) {
+                assembly.append(segment)
+            }
         } else {
             for message in prompt.messages { assembly.append(message.parts) }
         }
@@ -67,16 +111,16 @@ package struct PromptBuilder: Sendable {
     /// Collects elements; text is held until it must be encoded, so that neighbouring stretches are encoded as one.
     private struct Assembly {
         let tokenizer: any Tokenizer
-        let visualTokens: Int
+        let visualTokens: VisualTokens?
         private var elements = [TokenizedPrompt.Element]()
         private var text = [TextSegment]()
         private var ids = [Int32]()
         private var mediaTokens = [Int]()
         private var unseenMedia = [Int]()
-        /// Whether nothing or a special token stands before the next text.
-        private var atStart = true
+        /// What stands before the next text.
+        private var boundary = TextBoundary.nothing
 
-        init(tokenizer: any Tokenizer, visualTokens: Int) {
+        init(tokenizer: any Tokenizer, visualTokens: VisualTokens?) {
             self.tokenizer = tokenizer
             self.visualTokens = visualTokens
         }
@@ -88,45 +132,63 @@ package struct PromptBuilder: Sendable {
             case .answer(let message, let prefix, let trimmed): append(answer: message, prefix, trimmed: trimmed)
             case .bos: append(special: tokenizer.bosToken)
             case .eos: append(special: tokenizer.eosToken)
-            case .seam: encodeText()
+            case .seam: encodeText(before: .text)
             }
         }
 
         mutating func append(_ parts: [PromptPart]) {
+            // Callers who write markup can open and close a clip by hand, as the official code does it.
+            var inClip = false
             for part in parts {
                 switch part {
                 case .text(let words): text.append(TextSegment(words))
-                case .markup(let words): text.append(TextSegment(words, parsesSpecial: true))
-                case .image(let image): append(media: [image])
-                case .video(let frames): append(media: frames.map(\.image))
+                case .markup("[/VIDEO]") where visualTokens != nil: inClip = false
+                case .markup(let words):
+                    if words == "[VIDEO]" { inClip = true }
+                    text.append(TextSegment(words, parsesSpecial: true))
+                case .image(let image): append(media: [image], asFrames: inClip, opening: [])
+                case .video(let frames):
+                    append(media: frames.map(\.image), asFrames: true, opening: visualTokens?.clipOpening ?? [])
                 }
             }
         }
 
         private mutating func append(special id: Int32?) {
             guard let id else { return }
-            encodeText()
+            encodeText(before: .control)
             ids.append(id)
-            atStart = true
+            boundary = .control
         }
 
-        private mutating func append(media images: [PixelImage]) {
+        private mutating func append(media images: [PixelImage], asFrames: Bool, opening: [Int32]) {
             let number = mediaTokens.count + 1
-            mediaTokens.append(images.count * visualTokens)
-            guard visualTokens > 0 else {
+            guard let visualTokens else {
+                mediaTokens.append(0)
                 unseenMedia.append(number)
                 return
             }
-            encodeText()
-            flushTokens()
-            for image in images { elements.append(.image(mediaNumber: number, image, slots: visualTokens)) }
-            atStart = false
+            let slots = asFrames ? visualTokens.frameSlots : visualTokens.imageSlots
+            let around = visualTokens.opening.count + visualTokens.closing.count
+            mediaTokens.append(opening.count + images.count * (slots + around))
+            let edge: TextBoundary = around > 0 ? .control : .text
+            encodeText(before: edge)
+            ids += opening
+            for image in images {
+                ids += visualTokens.opening
+                flushTokens()
+                elements.append(
+                    .image(
+                        mediaNumber: number, image, slots: slots,
+                        slotToken: asFrames ? visualTokens.frameToken : visualTokens.imageToken))
+                ids += visualTokens.closing
+            }
+            boundary = edge
         }
 
         private mutating func append(answer message: PromptMessage, _ prefix: String, trimmed: ContentTrimming) {
             if let known = knownTokens(of: message) {
                 ids += known
-                atStart = false
+                boundary = .text
                 return
             }
             text.append(TextSegment(prefix))
@@ -149,13 +211,13 @@ package struct PromptBuilder: Sendable {
                 ? known : nil
         }
 
-        private mutating func encodeText() {
+        private mutating func encodeText(before next: TextBoundary) {
             guard !text.isEmpty else { return }
-            let encoded = tokenizer.encode(text, atStart: atStart)
+            let encoded = tokenizer.encode(text, after: boundary, before: next)
             text = []
             guard let last = encoded.last else { return }
             ids += encoded
-            atStart = tokenizer.isSpecial(last)
+            boundary = tokenizer.isSpecial(last) ? .control : .text
         }
 
         private mutating func flushTokens() {
@@ -165,7 +227,7 @@ package struct PromptBuilder: Sendable {
         }
 
         mutating func finish() -> TokenizedPrompt {
-            encodeText()
+            encodeText(before: .nothing)
             flushTokens()
             if tokenizer.addsBOS, let bos = tokenizer.bosToken {
                 // A template or a caller may have written it already.
@@ -178,7 +240,7 @@ package struct PromptBuilder: Sendable {
             let count = elements.reduce(0) { sum, element in
                 switch element {
                 case .tokens(let ids): sum + ids.count
-                case .image(_, _, let slots): sum + slots
+                case .image(_, _, let slots, _): sum + slots
                 }
             }
             return TokenizedPrompt(

@@ -3,10 +3,14 @@ import ModelFiles
 /// SentencePiece's byte-pair encoding with byte fallback, as Llama 2 and Gemma have it.
 ///
 /// Spaces become `▁`; characters are merged where the join is a token, best score first; what is no token falls back to
-/// bytes. Source: `bpe_model.cc` and `normalizer.cc` of SentencePiece.
+/// bytes. Source: `bpe_model.cc` and `normalizer.cc` of SentencePiece; for the white space around control tokens
+/// `tokenization_utils.py` of transformers 4.31.
 struct SentencePieceTokenizer: Tokenizer {
     let addsBOS: Bool
     let addsSpacePrefix: Bool
+    /// Whether white space that touches a control token is taken off, as transformers' Python tokenizers did it when Emu2
+    /// was trained.
+    private let stripsAroundControls: Bool
     private let vocabulary: Vocabulary
     /// Tokens found in a template's own words.
     private let controls: SpecialTokens
@@ -37,6 +41,11 @@ struct SentencePieceTokenizer: Tokenizer {
         if let index = scores.firstIndex(where: \.isNaN) {
             throw .badValue(path: file.path, key: key, index: index, found: "\(scores[index])")
         }
+        // Only this architecture was trained with that tokenizer.
+        let architecture = try TokenizerError.reading { () throws(ModelFileError) in
+            try file.string("general.architecture", default: "")
+        }
+        stripsAroundControls = architecture == "emu2"
         self.vocabulary = vocabulary
         controls = SpecialTokens(vocabulary, of: [.control, .unknown])
         userDefined = SpecialTokens(vocabulary, of: [.userDefined]) { spelling in
@@ -84,24 +93,41 @@ struct SentencePieceTokenizer: Tokenizer {
         controls.control(spelling)
     }
 
-    func encode(_ segments: [TextSegment], atStart: Bool) -> [Int32] {
+    func encode(_ segments: [TextSegment], after: TextBoundary, before: TextBoundary) -> [Int32] {
         let (bytes, parsed) = joined(segments)
         var ids = [Int32]()
         var merger = PairMerger()
-        var needsPrefix = addsSpacePrefix && atStart
         bytes.withUnsafeBufferPointer { text in
-            for fragment in controls.split(text, parsed: parsed) {
+            let fragments = controls.split(text, parsed: parsed)
+            for (index, fragment) in fragments.enumerated() {
                 switch fragment {
                 case .token(let id, _):
                     ids.append(id)
-                    needsPrefix = addsSpacePrefix
                 case .text(let range):
-                    append(normalized(text[range], prefixed: needsPrefix), to: &ids, &merger)
-                    needsPrefix = false
+                    // Two texts never follow each other: between them stands a token.
+                    let left = index == 0 ? after : .control
+                    let right = index == fragments.count - 1 ? before : .control
+                    let kept = stripsAroundControls ? stripped(text, range, left, right) : range
+                    guard !kept.isEmpty else { continue }
+                    append(normalized(text[kept], prefixed: addsSpacePrefix && left != .text), to: &ids, &merger)
                 }
             }
         }
         return ids
+    }
+
+    /// The range without the white space that touches a control token.
+    private func stripped(
+        _ text: UnsafeBufferPointer<UInt8>, _ range: Range<Int>, _ left: TextBoundary, _ right: TextBoundary
+    ) -> Range<Int> {
+        var kept = String(decoding: UnsafeBufferPointer(rebasing: text[range]), as: UTF8.self).unicodeScalars[...]
+        let whole = kept.utf8Count
+        if left == .control { kept = kept.drop(while: isPythonSpace) }
+        let start = range.lowerBound + whole - kept.utf8Count
+        if right == .control {
+            while let last = kept.last, isPythonSpace(last) { kept.removeLast() }
+        }
+        return start..<start + kept.utf8Count
     }
 
     private func normalized(_ text: Slice<UnsafeBufferPointer<UInt8>>, prefixed: Bool) -> [UInt8] {
@@ -230,4 +256,13 @@ struct SentencePieceTokenizer: Tokenizer {
         let digits = String(byte, radix: 16, uppercase: true)
         return "<0x\(digits.count < 2 ? "0" : "")\(digits)>"
     }
+}
+
+/// What Python's `str.strip` takes off: white space, and four separators of ASCII that Unicode does not count as such.
+private func isPythonSpace(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.isWhitespace || (0x1C...0x1F).contains(scalar.value)
+}
+
+extension Substring.UnicodeScalarView {
+    fileprivate var utf8Count: Int { Substring(self).utf8.count }
 }

@@ -8,16 +8,22 @@ package struct StreamingDecoder: Sendable {
     private var pending = [UInt8]()
     /// Whether the next text may begin with a space that only marks the start of a word.
     private var mayHavePrefix: Bool
+    /// Whether special tokens are spelt out, one space around each; those that begin or end a text never are.
+    private let spellsControls: Bool
+    /// Whether a space is due before what comes next.
+    private var needsSpace = false
+    private var hasText = false
 
     /// `continuing` says that the answer goes on behind text, so that a leading space is part of it.
-    package init(tokenizer: any Tokenizer, continuing: Bool = false) {
+    package init(tokenizer: any Tokenizer, continuing: Bool = false, spellsControls: Bool = false) {
         self.tokenizer = tokenizer
+        self.spellsControls = spellsControls
         mayHavePrefix = tokenizer.addsSpacePrefix && !continuing
     }
 
-    /// The text that this token completed, perhaps none. Special tokens have none.
+    /// The text that this token completed, perhaps none. Special tokens have none, unless they are spelt out.
     package mutating func append(_ id: Int32) -> String {
-        guard !tokenizer.isSpecial(id) else { return "" }
+        guard !tokenizer.isSpecial(id) else { return spellsControls ? spelling(of: id) : "" }
         var piece = tokenizer.piece(of: id)[...]
         if mayHavePrefix, !piece.isEmpty {
             if piece.first == UInt8(ascii: " ") { piece = piece.dropFirst() }
@@ -25,8 +31,23 @@ package struct StreamingDecoder: Sendable {
         }
         pending += piece
         let complete = pending.count - incompleteTail(pending)
-        let text = String(decoding: pending[..<complete], as: UTF8.self)
+        var text = String(decoding: pending[..<complete], as: UTF8.self)
         pending.removeFirst(complete)
+        if needsSpace, !text.isEmpty {
+            text = " " + text
+            needsSpace = false
+        }
+        hasText = hasText || !text.isEmpty
+        return text
+    }
+
+    /// As transformers decodes without skipping special tokens: one space between these and whatever stands beside them.
+    private mutating func spelling(of id: Int32) -> String {
+        guard id != tokenizer.bosToken, !tokenizer.endOfGeneration.contains(id) else { return "" }
+        let before = finish()
+        let text =
+            before + (hasText || !before.isEmpty ? " " : "") + String(decoding: tokenizer.piece(of: id), as: UTF8.self)
+        (needsSpace, hasText, mayHavePrefix) = (true, true, tokenizer.addsSpacePrefix)
         return text
     }
 

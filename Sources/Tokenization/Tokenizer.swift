@@ -12,6 +12,16 @@ package struct TextSegment: Sendable, Equatable {
     }
 }
 
+/// What stands next to a stretch of text that is encoded by itself.
+package enum TextBoundary: Sendable, Equatable {
+    /// The beginning or the end of everything.
+    case nothing
+    /// A token that steers the model, or a picture between such tokens.
+    case control
+    /// More text, which is encoded by itself.
+    case text
+}
+
 /// Text to a model's token ids and back. Immutable, so that it can be used while the engine is busy.
 package protocol Tokenizer: Sendable {
     /// Number of tokens; ids are below it.
@@ -29,9 +39,9 @@ package protocol Tokenizer: Sendable {
 
     /// Encodes stretches as one continuous text.
     ///
-    /// Words and merges cross the seams between stretches, control tokens never do. `atStart` says that nothing, or a
-    /// special token, stands before the text: there the space prefix is added.
-    func encode(_ segments: [TextSegment], atStart: Bool) -> [Int32]
+    /// Words and merges cross the seams between stretches, control tokens never do. They stand
+    /// between what is named `after` and what is named `before`; the space prefix is added unless they come after text.
+    func encode(_ segments: [TextSegment], after: TextBoundary, before: TextBoundary) -> [Int32]
     /// The bytes that a token stands for, of a special token its spelling; empty for an id that does not exist.
     func piece(of id: Int32) -> [UInt8]
     /// Whether the token steers the model and is not shown.
@@ -43,7 +53,7 @@ package protocol Tokenizer: Sendable {
 extension Tokenizer {
     /// Encodes a whole text, without BOS. Special tokens spelt in it stay text unless `parseSpecial`.
     package func encode(_ text: String, parseSpecial: Bool = false) -> [Int32] {
-        encode([TextSegment(text, parsesSpecial: parseSpecial)], atStart: true)
+        encode([TextSegment(text, parsesSpecial: parseSpecial)], after: .nothing, before: .nothing)
     }
 
     /// The exact bytes of ids, special tokens as they are spelt: the inverse of `encode` with `parseSpecial`.

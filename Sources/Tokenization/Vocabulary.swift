@@ -57,6 +57,9 @@ struct Vocabulary: Sendable {
             }
         }
         var ends = Set<Int32>()
+        for name in ["eos", "eot", "eom"] {
+            if let id = try Vocabulary.id(name, file, count) { ends.insert(id) }
+        }
         for name in Vocabulary.endNames {
             guard let id = table.id(of: name) else { continue }
             types[Int(id)] = .control
@@ -68,9 +71,6 @@ struct Vocabulary: Sendable {
         bosToken = try Vocabulary.id("bos", file, count)
         eosToken = try Vocabulary.id("eos", file, count)
         unknownToken = try Vocabulary.id("unknown", file, count)
-        for id in [eosToken, try Vocabulary.id("eot", file, count), try Vocabulary.id("eom", file, count)] {
-            if let id { ends.insert(id) }
-        }
         endOfGeneration = ends
         self.types = types
     }

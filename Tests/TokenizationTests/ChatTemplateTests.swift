@@ -40,7 +40,9 @@ struct RecordedTemplate: Decodable {
 @Suite struct ChatTemplates {
     @Test func renderLikeThePublishedOnes() throws {
         let cases = try RecordedTemplate.all()
-        #expect(Set(cases.map(\.family)) == Set(ChatTemplate.Family.allCases.map(\.rawValue)))
+        // Emu2's was published as code; Emu2PromptTests has what that code gives.
+        let families = ChatTemplate.Family.allCases.filter { $0 != .emu2 }
+        #expect(Set(cases.map(\.family)) == Set(families.map(\.rawValue)))
         for recorded in cases {
             try recorded.vocabulary.withFile { path in
                 let file = try GGUFFile(path: path)

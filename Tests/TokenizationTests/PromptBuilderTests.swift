@@ -128,16 +128,20 @@ import Tokenization
             .image(first), .text("B"),
             .video([VideoFrame(image: first, seconds: 0), VideoFrame(image: second, seconds: 1)]), .text("C"),
         ]
-        let built = PromptBuilder(tokenizer: tokenizer, template: nil, visualTokens: 5).build(
+        let built = PromptBuilder(
+            tokenizer: tokenizer, template: nil,
+            visualTokens: VisualTokens(imageSlots: 5, frameSlots: 3, imageToken: 1, frameToken: 2)
+        ).build(
             Prompt(messages: [PromptMessage(role: .user, parts: parts)], layout: .raw))
         let bos = try #require(tokenizer.bosToken)
         let expected: [TokenizedPrompt.Element] = [
-            .tokens([bos]), .image(mediaNumber: 1, first, slots: 5), .tokens(tokenizer.encode("B")),
-            .image(mediaNumber: 2, first, slots: 5), .image(mediaNumber: 2, second, slots: 5),
+            .tokens([bos]), .image(mediaNumber: 1, first, slots: 5, slotToken: 1), .tokens(tokenizer.encode("B")),
+            .image(mediaNumber: 2, first, slots: 3, slotToken: 2),
+            .image(mediaNumber: 2, second, slots: 3, slotToken: 2),
             .tokens(tokenizer.encode("C")),
         ]
         #expect(built.elements == expected)
-        #expect(built.cost == PromptCost(totalTokens: 18, mediaTokens: [5, 10]))
+        #expect(built.cost == PromptCost(totalTokens: 14, mediaTokens: [5, 6]))
         #expect(built.unseenMedia == [])
     }
 

@@ -36,8 +36,8 @@ struct SentencePieceModel {
     }
 
     /// A GGUF with these pieces as its vocabulary.
-    func gguf(addsSpacePrefix: Bool?) -> GGUFBuilder {
-        var builder = GGUFBuilder(architecture: "llama")
+    func gguf(addsSpacePrefix: Bool?, architecture: String = "llama") -> GGUFBuilder {
+        var builder = GGUFBuilder(architecture: architecture)
         builder.set("tokenizer.ggml.model", .string("llama"))
         builder.set("tokenizer.ggml.tokens", .strings(pieces.map(\.text)))
         builder.set("tokenizer.ggml.scores", .float32s(pieces.map(\.score)))

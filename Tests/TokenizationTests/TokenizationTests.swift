@@ -97,7 +97,7 @@ struct ByteLevelIDs {
                 TextSegment("<|im_", parsesSpecial: true), TextSegment("end|>"),
                 TextSegment("<|im_end|>", parsesSpecial: true),
             ],
-            atStart: true)
+            after: .nothing, before: .nothing)
         #expect(seam == tokenizer.encode("<|im_end|>") + [2])
     }
 }
