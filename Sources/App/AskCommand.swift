@@ -34,6 +34,9 @@ struct AskCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A whole conversation as JSON, - for standard input.", valueName: "file"))
     var messages: String?
 
+    @Flag(help: "Ask where in the picture things are: the answer names boxes, from models that can.")
+    var grounding = false
+
     @Flag(help: "Print one JSON object instead of the text.")
     var json = false
 
@@ -64,7 +67,7 @@ struct AskCommand: AsyncParsableCommand {
         let engine = try model.loadEngine()
         let loadSeconds = (ContinuousClock.now - began).seconds
 
-        let run = engine.generate(prompt, options: sampling.options)
+        let run = engine.generate(prompt, options: sampling.options(over: engine.loadedModel.defaultOptions))
         let interruption = Interruption { run.cancel() }
         defer { interruption.end() }
         var report = AskReport(model: engine.model, loadSeconds: loadSeconds)
@@ -76,7 +79,9 @@ struct AskCommand: AsyncParsableCommand {
                 progress.show(now)
             case .started(let start):
                 progress.clear()
-                if !start.unseenMedia.isEmpty { StandardError.write(unseenNote(start.unseenMedia, of: prompt.media, engine.model)) }
+                if !start.unseenMedia.isEmpty {
+                    StandardError.write(unseenNote(start.unseenMedia, of: prompt.media, engine.model))
+                }
             case .provisional:
                 break
             case .token(let token):
@@ -107,7 +112,7 @@ struct AskCommand: AsyncParsableCommand {
         var messages = [PromptMessage]()
         if let system { messages.append(PromptMessage(role: .system, text: system)) }
         messages.append(PromptMessage(role: .user, parts: PromptMedia.interleave(text: text, media: media)))
-        return Prompt(messages: messages)
+        return Prompt(messages: messages, asksForBoxes: grounding)
     }
 
     private func unseenNote(_ numbers: [Int], of media: [PromptPart], _ model: ModelDescription) -> String {

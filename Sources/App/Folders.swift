@@ -1,4 +1,5 @@
 import Foundation
+import Inference
 
 /// Where the program keeps what, after the XDG base directory specification.
 enum Folders {
@@ -13,6 +14,9 @@ enum Folders {
 
     /// The language model that `make run` fetches.
     static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
+
+    /// What was made of pictures, so that none is encoded twice.
+    static var pictureStore: CacheStore { CacheStore(folder: cache.appendingPathComponent("pictures")) }
 
     /// What the libraries say while the screen is up.
     static var log: URL { state.appendingPathComponent("emuchat.log") }

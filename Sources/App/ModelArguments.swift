@@ -76,13 +76,17 @@ package struct ModelArguments: ParsableArguments {
     func loadEngine() throws(CommandError) -> InferenceEngine {
         let path = try path()
         do {
-            return try InferenceEngine(model: LoadedModel(path: path, options: options))
+            return try InferenceEngine(
+                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
         } catch { throw .failed(error.description) }
     }
 }
 
 /// Options that choose an answer's tokens.
 package struct SamplingArguments: ParsableArguments {
+    @Option(help: ArgumentHelp(Preset.help, valueName: "name"))
+    var preset: Preset?
+
     @Option(help: ArgumentHelp("0 takes the most probable token, more is more varied.", valueName: "x"))
     var temperature: Double?
 
@@ -122,19 +126,35 @@ package struct SamplingArguments: ParsableArguments {
         help: ArgumentHelp("End the answer before this text; may be repeated.", valueName: "text"))
     var stop: [String] = []
 
+    enum Preset: String, ExpressibleByArgument, CaseIterable {
+        case long, short, greedy
+
+        static var help: String {
+            let presets = GenerationPreset.all.map { "\($0.name): \($0.summary)" }
+            return "Options that belong together, changed by those beside it. \(presets.joined(separator: ". "))."
+        }
+
+        var options: GenerationOptions {
+            switch self {
+            case .long: GenerationPreset.long.options
+            case .short: GenerationPreset.short.options
+            case .greedy: .greedy
+            }
+        }
+    }
+
     package init() {}
 
     package func validate() throws {
-        do { try options.validate() } catch { throw ValidationError(error.description) }
+        do { try options().validate() } catch { throw ValidationError(error.description) }
     }
 
-    var options: GenerationOptions { options(over: GenerationOptions()) }
-
-    /// The options given here, in place of those of a configuration.
-    func options(over base: GenerationOptions) -> GenerationOptions {
-        var options = base
-        // Beams take no chances, so they need no --temperature 0 beside them.
+    /// The options given here, in place of those of the preset, or of a configuration or a model.
+    func options(over base: GenerationOptions = GenerationOptions()) -> GenerationOptions {
+        var options = preset?.options ?? base
+        // Beams take no chances, so they need no --temperature 0 beside them, and a temperature means no beams.
         if let beams, beams > 1 { options.temperature = 0 }
+        if temperature != nil, beams == nil { options.beamCount = 1 }
         if let temperature { options.temperature = temperature }
         if let topK { options.topK = topK }
         if let topP { options.topP = topP }

@@ -74,6 +74,7 @@ struct ModelReport {
         var template: String?
         var licence: String?
         var sees_images = false
+        var image_tokens: Int?
         var memory: Memory?
         var kernel = Kernels.variantName
         var precision = "exact"
@@ -110,9 +111,11 @@ struct ModelReport {
             content.template = "unrecognised: name one with --template"
         }
         do throws(ModelError) {
-            let decoder = try ModelRegistry.decoder(of: file)
+            let network = try ModelRegistry.network(of: file)
             content.runs = true
-            Self.describe(decoder.configuration, file, contextLength, cacheType, &content)
+            content.sees_images = network.visual != nil
+            content.image_tokens = network.visual?.imageSlots
+            Self.describe(network, file, contextLength, cacheType, &content)
         } catch {
             content.problem = error.description
         }
@@ -120,9 +123,9 @@ struct ModelReport {
     }
 
     private static func describe(
-        _ configuration: DecoderConfiguration, _ file: GGUFFile, _ wanted: Int?, _ cacheType: GGMLType,
-        _ content: inout Content
+        _ network: Network, _ file: GGUFFile, _ wanted: Int?, _ cacheType: GGMLType, _ content: inout Content
     ) {
+        let configuration = network.decoder.configuration
         let trained = configuration.trainedContextLength
         let context = min(wanted ?? LoadedModel.defaultContextLength, trained)
         content.layers = configuration.layerCount
@@ -134,7 +137,8 @@ struct ModelReport {
         content.context = context
         let plan = MemoryPlan(
             fileSize: file.size, parameterCount: content.parameters, configuration: configuration,
-            contextLength: context, cacheType: cacheType)
+            contextLength: context, cacheType: cacheType,
+            encoderWorkspace: network.visual?.encoderWorkspaceBytes ?? 0)
         content.memory = Content.Memory(
             weights: plan.weights, cache: plan.cache, workspace: plan.workspace, total: plan.total,
             available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits,
@@ -166,7 +170,8 @@ struct ModelReport {
         }
         rows.append(("template", content.template ?? "none"))
         rows.append(("licence", content.licence ?? "not stated in the file"))
-        rows.append(("pictures", content.sees_images ? "seen" : "not seen: a text model"))
+        let places = content.image_tokens.map { ", \($0) tokens each" } ?? ""
+        rows.append(("pictures", content.sees_images ? "seen\(places)" : "not seen: a text model"))
         if let memory = content.memory { rows += memoryRows(memory) }
         rows.append(("kernels", "\(content.kernel), \(content.precision) precision"))
         if let problem = content.problem { rows.append(("cannot run", problem)) }

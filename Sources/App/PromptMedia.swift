@@ -12,7 +12,7 @@ enum PromptMedia {
         do {
             let loaded = path == "-" ? try decoder.loadStandardInput() : try decoder.load(path: expanded(path))
             if let note = loaded.note { StandardError.write("emuchat: \(path): \(note)\n") }
-            return .image(loaded.pixels)
+            return .image(loaded.seenPixels)
         } catch { throw .failed(error.description) }
     }
 

@@ -79,7 +79,7 @@ enum StatusLine {
         let left = timeLeft(share, elapsed: state.now - answer.progressSince)
         switch progress.stage {
         case .loading: return TextLine("loading \(Int(share * 100))%\(left)", theme.accent)
-        case .images: return TextLine("reading picture \(progress.completed)/\(progress.total)\(left)", theme.accent)
+        case .images: return TextLine("reading pictures \(Int(share * 100))%\(left)", theme.accent)
         case .prefill: return TextLine("prefill \(progress.completed)/\(progress.total)\(left)", theme.accent)
         }
     }

@@ -20,8 +20,8 @@ package final class DecoderSession {
     private let sequence: CacheSequence
     private let workspace: DecoderWorkspace
     private var logitsBuffer: FloatBuffer
-    /// The tokens whose keys and values are in the cache.
-    package private(set) var tokens: [Int32] = []
+    /// What keys and values are in the cache for.
+    private var items: [SequenceItem] = []
 
     package init(
         decoder: any Decoder, contextLength: Int, cacheType: GGMLType = .f32, pool: ThreadPool
@@ -41,6 +41,12 @@ package final class DecoderSession {
         self.logitsBuffer = logitsBuffer
     }
 
+    /// The ids whose keys and values are in the cache, of pictures those in their places.
+    package var tokens: [Int32] { items.map(\.token) }
+
+    /// How many positions the cache holds.
+    package var count: Int { items.count }
+
     /// The logits after the last token, [vocabularySize].
     package var logits: UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(start: logitsBuffer.pointer, count: decoder.configuration.vocabularySize)
@@ -48,34 +54,40 @@ package final class DecoderSession {
 
     /// Keeps the common beginning of what is cached and `prompt`, except for the prompt's last token, whose logits are
     /// still wanted. Returns how many tokens were kept.
+    ///
+    /// Pictures are the same where their pixels are, whatever their places in the prompt.
+    package func reuse(for prompt: [SequenceItem]) -> Int {
+        let common = zip(items, prompt).prefix { $0 == $1 }.count
+        items.removeLast(items.count - min(common, max(0, prompt.count - 1)))
+        return items.count
+    }
+
     package func reuse(for prompt: [Int32]) -> Int {
-        let common = zip(tokens, prompt).prefix { $0 == $1 }.count
-        tokens.removeLast(tokens.count - min(common, max(0, prompt.count - 1)))
-        return tokens.count
+        reuse(for: prompt.map { SequenceItem(token: $0) })
     }
 
     /// Forgets everything from a position on.
     package func truncate(to count: Int) {
-        tokens.removeLast(max(0, tokens.count - count))
+        items.removeLast(max(0, items.count - count))
     }
 
-    /// Appends tokens and computes the logits after the last of them.
+    /// Appends tokens and pictures and computes the logits after the last of them.
     ///
-    /// Ids must be in the vocabulary, and the tokens fit into the context. `progress` is called with the number of
-    /// tokens done after each pass.
+    /// Ids must be in the vocabulary, the items fit into the context, and every picture among them have its rows in
+    /// `pictures`. `progress` is called with the number of items done after each pass.
     /// - Returns: false when cancelled; passes that were complete stay in the cache.
     package func append(
-        _ newTokens: ArraySlice<Int32>, passRows: Int? = nil, isCancelled: () -> Bool = { false },
-        progress: (Int) -> Void = { _ in }
+        _ newItems: ArraySlice<SequenceItem>, pictures: [PictureKey: PictureEmbedding] = [:], passRows: Int? = nil,
+        isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) -> Bool {
-        precondition(tokens.count + newTokens.count <= contextLength, "more tokens than the context holds")
+        precondition(items.count + newItems.count <= contextLength, "more tokens than the context holds")
         let rows = max(1, min(passRows ?? workspace.maximumRows, workspace.maximumRows))
-        var rest = newTokens
+        var rest = newItems
         while !rest.isEmpty {
             let part = rest.prefix(rows)
-            guard run(part, isCancelled: isCancelled) else { return false }
+            guard run(part, pictures, isCancelled: isCancelled) else { return false }
             rest = rest.dropFirst(part.count)
-            progress(newTokens.count - rest.count)
+            progress(newItems.count - rest.count)
             if rest.isEmpty {
                 let last = workspace.hidden.pointer + (part.count - 1) * decoder.configuration.width
                 decoder.logits(
@@ -85,13 +97,22 @@ package final class DecoderSession {
         return true
     }
 
+    package func append(
+        _ newTokens: ArraySlice<Int32>, passRows: Int? = nil, isCancelled: () -> Bool = { false },
+        progress: (Int) -> Void = { _ in }
+    ) -> Bool {
+        append(
+            newTokens.map { SequenceItem(token: $0) }[...], passRows: passRows, isCancelled: isCancelled,
+            progress: progress)
+    }
+
     /// Appends tokens as `append` does and tells the logits behind every one of them, first to last.
     ///
     /// `read` gets a token's position and the logits behind it, [vocabularySize], valid during the call.
     package func append(
         _ newTokens: ArraySlice<Int32>, readingLogits read: (Int, UnsafeBufferPointer<Float>) -> Void
     ) throws(ModelError) {
-        precondition(tokens.count + newTokens.count <= contextLength, "more tokens than the context holds")
+        precondition(items.count + newTokens.count <= contextLength, "more tokens than the context holds")
         let (rows, size) = (min(workspace.maximumRows, newTokens.count), decoder.configuration.vocabularySize)
         guard let all = FloatBuffer(count: rows * size) else {
             throw .outOfMemory(what: "logits", bytes: rows * size * 4)
@@ -99,8 +120,8 @@ package final class DecoderSession {
         var rest = newTokens
         while !rest.isEmpty {
             let part = rest.prefix(rows)
-            let first = tokens.count
-            _ = run(part, isCancelled: { false })
+            let first = items.count
+            _ = run(part.map { SequenceItem(token: $0) }[...], [:], isCancelled: { false })
             decoder.logits(
                 hidden: workspace.hidden.pointer, count: part.count, into: all.pointer, workspace: workspace, pool: pool
             )
@@ -114,15 +135,29 @@ package final class DecoderSession {
         }
     }
 
-    /// One pass: hidden states of up to `workspace.maximumRows` tokens, whose keys and values go into the cache.
-    private func run(_ part: ArraySlice<Int32>, isCancelled: () -> Bool) -> Bool {
-        decoder.embed(part, into: workspace.hidden.pointer)
-        let positions = tokens.count..<tokens.count + part.count
+    /// One pass: hidden states of up to `workspace.maximumRows` items, whose keys and values go into the cache.
+    private func run(
+        _ part: ArraySlice<SequenceItem>, _ pictures: [PictureKey: PictureEmbedding], isCancelled: () -> Bool
+    ) -> Bool {
+        let (hidden, width) = (workspace.hidden.pointer, decoder.configuration.width)
+        decoder.embed(part.map(\.token)[...], into: hidden)
+        for (index, item) in part.enumerated() {
+            guard let place = item.picture else { continue }
+            guard let rows = pictures[place.key]?.rows, rows.count >= (place.row + 1) * width else {
+                preconditionFailure("a picture without its embeddings")
+            }
+            rows.withUnsafeBufferPointer { rows in
+                if let base = rows.baseAddress {
+                    (hidden + index * width).update(from: base + place.row * width, count: width)
+                }
+            }
+        }
+        let positions = items.count..<items.count + part.count
         let batch = DecoderBatch(sequence: sequence, positions: positions)
         guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
             return false
         }
-        tokens.append(contentsOf: part)
+        items.append(contentsOf: part)
         return true
     }
 
@@ -149,12 +184,13 @@ package final class DecoderSession {
         }
     }
 
-    /// Makes room for `count` beams of up to `maximumTokens` tokens behind a prompt, and a kept one; what is cached stays.
+    /// Makes room for `count` beams of up to `maximumTokens` tokens behind a prompt, and a kept one; what is cached
+    /// stays, but not the logits.
     package func reserveBeams(count: Int, promptTokens: Int, maximumTokens: Int) throws(ModelError) {
         let slots = max(contextLength, promptTokens + (count + 1) * maximumTokens)
         if slots > cache.slotCount {
             let larger = try KeyValueCache(decoder.configuration, slotCount: slots, type: cache.type)
-            larger.copySlots(tokens.count, from: cache)
+            larger.copySlots(items.count, from: cache)
             cache = larger
         }
         let (rows, width) = (count, decoder.configuration.vocabularySize)
@@ -168,8 +204,8 @@ package final class DecoderSession {
     /// One beam that stands behind the tokens in the cache.
     package func beams() -> Beams {
         Beams(
-            position: tokens.count, firstOwnSlot: tokens.count,
-            sequences: [CacheSequence(sharing: sequence, first: tokens.count)])
+            position: items.count, firstOwnSlot: items.count,
+            sequences: [CacheSequence(sharing: sequence, first: items.count)])
     }
 
     /// Appends one token to each beam that goes on and returns the logits behind them, in the same order; nil when
@@ -214,6 +250,6 @@ package final class DecoderSession {
         let first = beams.firstOwnSlot
         let count = min(kept.count - first, answer.count, contextLength - first)
         cache.gather((first..<first + count).map { kept.sequence[$0] }, to: first)
-        tokens.append(contentsOf: answer.prefix(count))
+        items.append(contentsOf: answer.prefix(count).map { SequenceItem(token: $0) })
     }
 }

@@ -12,12 +12,18 @@ package actor InferenceEngine: GenerationBackend {
     package nonisolated let loadedModel: LoadedModel
     private nonisolated let executor: ThreadExecutor
     private let session: DecoderSession
+    /// Nil for a model that cannot see.
+    private let pictures: PictureEncoder?
 
-    /// Reserves the cache and starts the threads.
-    package init(model: LoadedModel) throws(InferenceError) {
+    /// Reserves the cache and starts the threads. What was made of pictures is kept in `pictureStore`, where there is one.
+    package init(model: LoadedModel, pictureStore: CacheStore? = nil) throws(InferenceError) {
         loadedModel = model
         executor = ThreadExecutor(name: "inference")
-        session = try DecoderSession(model: model)
+        let pool = ThreadPool(threadCount: model.threadCount)
+        session = try DecoderSession(model: model, pool: pool)
+        pictures = model.visual.map { visual in
+            PictureEncoder(model: visual, pool: pool, store: pictureStore, weightsDigest: model.encoderDigest)
+        }
     }
 
     deinit {
@@ -58,7 +64,8 @@ package actor InferenceEngine: GenerationBackend {
         do throws(GenerationFailure) {
             try options.validate()
             let built = loadedModel.promptBuilder.build(prompt)
-            let tokens = built.tokens
+            let items = built.items
+            let tokens = items.map(\.token)
             guard !tokens.isEmpty else { throw .backend("There is nothing to answer: the prompt is empty.") }
             guard tokens.count < session.contextLength else {
                 throw .contextOverflow(
@@ -66,10 +73,10 @@ package actor InferenceEngine: GenerationBackend {
                     sufficient: loadedModel.sufficientContext(
                         promptTokens: tokens.count, maximumTokens: options.maximumTokens))
             }
-            var answer = Answer(began: began, cancellation: cancellation)
+            var answer = Answer(began: began, cancellation: cancellation, spellsControls: prompt.asksForBoxes)
             try reserveBeams(options, promptTokens: tokens.count)
-            guard let start = prefill(tokens, built, options, cancellation, send) else {
-                send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.tokens.count)))
+            guard let start = try prefill(items, built, options, cancellation, send) else {
+                send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.count)))
                 return
             }
             send(.started(start))
@@ -82,23 +89,55 @@ package actor InferenceEngine: GenerationBackend {
         }
     }
 
-    /// Processes what the cache does not hold yet; nil when cancelled.
+    /// Encodes the pictures and processes the positions that the cache does not hold yet; nil when cancelled.
     private func prefill(
-        _ tokens: [Int32], _ built: TokenizedPrompt, _ options: GenerationOptions, _ cancellation: CancellationFlag,
-        _ send: (GenerationEvent) -> Void
-    ) -> GenerationStart? {
+        _ items: [SequenceItem], _ built: TokenizedPrompt, _ options: GenerationOptions,
+        _ cancellation: CancellationFlag, _ send: (GenerationEvent) -> Void
+    ) throws(GenerationFailure) -> GenerationStart? {
         let began = ContinuousClock.now
-        let reused = session.reuse(for: tokens)
+        let reused = session.reuse(for: items)
+        guard let embeddings = try encode(neededBy: items[reused...], of: built, cancellation, send) else { return nil }
+        let seen = ContinuousClock.now
         let done = session.append(
-            tokens[reused...], isCancelled: { cancellation.isCancelled },
+            items[reused...], pictures: embeddings, isCancelled: { cancellation.isCancelled },
             progress: { count in
-                send(.progress(GenerationProgress(stage: .prefill, completed: reused + count, total: tokens.count)))
+                send(.progress(GenerationProgress(stage: .prefill, completed: reused + count, total: items.count)))
             })
         guard done else { return nil }
         return GenerationStart(
-            promptTokens: tokens, reusedTokens: reused, unseenMedia: built.unseenMedia,
-            seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: 0,
-            prefillSeconds: (ContinuousClock.now - began).seconds)
+            promptTokens: items.map(\.token), reusedTokens: reused, unseenMedia: built.unseenMedia,
+            seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: (seen - began).seconds,
+            prefillSeconds: (ContinuousClock.now - seen).seconds)
+    }
+
+    /// The embeddings of the pictures among some positions; nil when cancelled.
+    private func encode(
+        neededBy items: ArraySlice<SequenceItem>, of built: TokenizedPrompt, _ cancellation: CancellationFlag,
+        _ send: (GenerationEvent) -> Void
+    ) throws(GenerationFailure) -> [PictureKey: PictureEmbedding]? {
+        let needed = Set(items.compactMap { $0.picture?.key })
+        guard let pictures, let layers = loadedModel.visual?.encoderLayerCount, !needed.isEmpty else { return [:] }
+        var embeddings: [PictureKey: PictureEmbedding] = [:]
+        for case .image(_, let image, let slots, _) in built.elements {
+            // Most pictures of a long conversation are in the cache and need not be looked at.
+            guard embeddings.count < needed.count else { break }
+            let key = PictureKey(content: image.digest, slots: slots)
+            guard needed.contains(key), embeddings[key] == nil else { continue }
+            let before = embeddings.count * layers
+            do {
+                let embedding = try pictures.embedding(
+                    of: image, key: key, isCancelled: { cancellation.isCancelled },
+                    progress: { layer in
+                        send(
+                            .progress(
+                                GenerationProgress(
+                                    stage: .images, completed: before + layer, total: needed.count * layers)))
+                    })
+                guard let embedding else { return nil }
+                embeddings[key] = embedding
+            } catch { throw .backend(error.description) }
+        }
+        return embeddings
     }
 
     private static let invalidProbabilities = GenerationFailure.backend(
@@ -129,7 +168,7 @@ package actor InferenceEngine: GenerationBackend {
         _ answer: inout Answer, _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationSummary {
         let tokenizer = loadedModel.tokenizer
-        let promptTokens = session.tokens.count
+        let promptTokens = session.count
         var search = BeamSearch(
             BeamSearch.Configuration(
                 beamCount: options.beamCount, maximumTokens: beamLimit(options, promptTokens: promptTokens),
@@ -149,7 +188,7 @@ package actor InferenceEngine: GenerationBackend {
             }
             guard let continuations else { break }
             if !hasBest, let leading = continuations.first { beams.keep(leading.parent) }
-            send(.provisional(text(of: search.beams.first?.tokens ?? [])))
+            send(.provisional(text(of: search.beams.first?.tokens ?? [], answer)))
             guard let next = session.advance(&beams, by: continuations, isCancelled: { cancellation.isCancelled })
             else { break }
             logits = next
@@ -162,8 +201,8 @@ package actor InferenceEngine: GenerationBackend {
             send)
     }
 
-    private func text(of tokens: [Int32]) -> String {
-        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+    private func text(of tokens: [Int32], _ answer: Answer) -> String {
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
         return tokens.map { decoder.append($0) }.joined() + decoder.finish()
     }
 
@@ -172,7 +211,7 @@ package actor InferenceEngine: GenerationBackend {
         _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, promptTokens: Int, _ answer: inout Answer,
         _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
     ) -> GenerationSummary {
-        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
         var stops = StopMatcher(stops: options.stopStrings)
         for (token, logProbability) in zip(tokens, logProbabilities) {
             let (shown, stopped) = stops.append(decoder.append(token))
@@ -180,14 +219,14 @@ package actor InferenceEngine: GenerationBackend {
             if stopped {
                 // What would have followed was never said.
                 session.truncate(to: promptTokens + answer.count)
-                return answer.summary(.stop, remainingText: "", contextTokens: session.tokens.count)
+                return answer.summary(.stop, remainingText: "", contextTokens: session.count)
             }
         }
         let (shown, stopped) = stops.append(decoder.finish())
         let reason: FinishReason =
             if answer.cancellation.isCancelled { .cancelled } else if hasEnded { .end } else { .length }
         return answer.summary(
-            reason, remainingText: stopped ? shown : shown + stops.finish(), contextTokens: session.tokens.count)
+            reason, remainingText: stopped ? shown : shown + stops.finish(), contextTokens: session.count)
     }
 
     // MARK: Sampling
@@ -197,7 +236,7 @@ package actor InferenceEngine: GenerationBackend {
         _ answer: inout Answer, _ options: GenerationOptions, seed: UInt64, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationSummary {
         var sampler = Sampler(options: options, seed: seed, beginToken: loadedModel.tokenizer.bosToken)
-        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer)
+        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
         var stops = StopMatcher(stops: options.stopStrings)
         let limit = options.maximumTokens ?? Int.max
         var reason: FinishReason?
@@ -217,7 +256,7 @@ package actor InferenceEngine: GenerationBackend {
                 reason = .end
             } else if stopped {
                 reason = .stop
-            } else if answer.count == limit || session.tokens.count + 1 >= session.contextLength {
+            } else if answer.count == limit || session.count + 1 >= session.contextLength {
                 reason = .length
             } else if !session.append([choice.token], isCancelled: { answer.cancellation.isCancelled }) {
                 reason = .cancelled
@@ -228,7 +267,7 @@ package actor InferenceEngine: GenerationBackend {
             let (shown, stopped) = stops.append(decoder.finish())
             rest = stopped ? shown : shown + stops.finish()
         }
-        return answer.summary(reason ?? .end, remainingText: rest, contextTokens: session.tokens.count)
+        return answer.summary(reason ?? .end, remainingText: rest, contextTokens: session.count)
     }
 }
 
@@ -236,10 +275,13 @@ package actor InferenceEngine: GenerationBackend {
 private struct Answer {
     let began: ContinuousClock.Instant
     let cancellation: CancellationFlag
+    /// Whether the text names the tokens that say where things are.
+    let spellsControls: Bool
     private(set) var count = 0
     private var firstTokenSeconds: Double?
 
-    init(began: ContinuousClock.Instant, cancellation: CancellationFlag) {
+    init(began: ContinuousClock.Instant, cancellation: CancellationFlag, spellsControls: Bool) {
+        self.spellsControls = spellsControls
         self.began = began
         self.cancellation = cancellation
     }

@@ -11,6 +11,8 @@ package enum InferenceError: Error, Sendable, Equatable {
     case invalidContext(asked: Int, trained: Int)
     /// The vocabulary has more tokens than the model has rows for them.
     case vocabularyMismatch(path: String, tokens: Int, rows: Int)
+    /// The vocabulary lacks the tokens that stand around pictures.
+    case missingPictureTokens(path: String)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -22,6 +24,9 @@ extension InferenceError: CustomStringConvertible {
         case .tokenizer(let error): error.description
         case .invalidContext(let asked, let trained):
             "A context of \(asked) tokens was asked for; this model allows 16 to \(trained). Change --context."
+        case .missingPictureTokens(let path):
+            "\(shown(path)): expected [IMG], [/IMG], <image>, [gIMG] and [VIDEO] among the control tokens, found not all. "
+                + "Convert the model again, with its added_tokens.json."
         case .vocabularyMismatch(let path, let tokens, let rows):
             "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
         }

@@ -1,3 +1,4 @@
+import Digest
 import Generation
 import ModelFiles
 import Models
@@ -39,6 +40,8 @@ package final class LoadedModel: Sendable {
 
     package let file: GGUFFile
     package let decoder: any Decoder
+    /// What sees pictures; nil for a model of text.
+    package let visual: (any VisualModel)?
     package let tokenizer: any Tokenizer
     package let promptBuilder: PromptBuilder
     package let description: ModelDescription
@@ -46,6 +49,7 @@ package final class LoadedModel: Sendable {
     let threadCount: Int
     let cacheType: GGMLType
     private let digest = Mutex<String?>(nil)
+    private let knownEncoderDigest = Mutex<SHA256Digest?>(nil)
 
     /// Maps and checks the file. Weights stay where they are, so this takes milliseconds whatever their size.
     package init(path: String, options: ModelOptions = ModelOptions()) throws(InferenceError) {
@@ -55,7 +59,9 @@ package final class LoadedModel: Sendable {
             if case .file(let problem) = error { throw .file(problem) }
             throw .model(error)
         }
-        do { decoder = try ModelRegistry.decoder(of: file) } catch { throw .model(error) }
+        let network: Network
+        do { network = try ModelRegistry.network(of: file) } catch { throw .model(error) }
+        (decoder, visual) = (network.decoder, network.visual)
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
         let configuration = decoder.configuration
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
@@ -78,12 +84,13 @@ package final class LoadedModel: Sendable {
                     try ChatTemplate.recognised(in: file)
                 }
         } catch { throw .tokenizer(error) }
-        promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template)
+        let visualTokens = try Self.visualTokens(of: visual, tokenizer, path: path)
+        promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
         description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
-            parameterCount: decoder.parameterCount, weightType: Self.commonType(file),
+            parameterCount: network.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
-            contextLength: contextLength, seesImages: false, kernel: Kernels.variantName, precision: "exact",
+            contextLength: contextLength, seesImages: visual != nil, kernel: Kernels.variantName, precision: "exact",
             cacheType: options.cacheType.name.lowercased())
     }
 
@@ -93,7 +100,7 @@ package final class LoadedModel: Sendable {
         guard contextLength >= Self.leastContextLength, contextLength <= trained else {
             throw .invalidContext(asked: contextLength, trained: trained)
         }
-        (file, decoder, tokenizer) = (other.file, other.decoder, other.tokenizer)
+        (file, decoder, visual, tokenizer) = (other.file, other.decoder, other.visual, other.tokenizer)
         promptBuilder = other.promptBuilder
         (threadCount, cacheType) = (other.threadCount, other.cacheType)
         self.contextLength = contextLength
@@ -102,6 +109,46 @@ package final class LoadedModel: Sendable {
         self.description = description
         let known = other.digest.withLock { $0 }
         digest.withLock { $0 = known }
+        let knownEncoder = other.knownEncoderDigest.withLock { $0 }
+        knownEncoderDigest.withLock { $0 = knownEncoder }
+    }
+
+    /// SHA-256 of the names, shapes, types and weights of all that a picture's features depend on, computed once.
+    package func encoderDigest() -> SHA256Digest {
+        knownEncoderDigest.withLock { known in
+            if let known { return known }
+            let prefix = visual?.encoderPrefix ?? ""
+            var parts = [UInt8]()
+            for tensor in file.tensors.values.filter({ $0.name.hasPrefix(prefix) }).sorted(by: { $0.name < $1.name }) {
+                parts += Array("\(tensor.name) \(tensor.shape) \(tensor.type.name)\n".utf8)
+                parts += SHA256Digest(of: tensor.bytes).bytes
+            }
+            // Sizes that no shape shows, such as the number of heads and the norms' epsilon.
+            for key in file.metadata.keys.filter({ $0.hasPrefix("\(description.architecture).") }).sorted() {
+                parts += Array("\(key) \(String(describing: file.metadata[key]))\n".utf8)
+            }
+            let computed = SHA256Digest(of: parts)
+            known = computed
+            return computed
+        }
+    }
+
+    private static func visualTokens(
+        of model: (any VisualModel)?, _ tokenizer: any Tokenizer, path: String
+    ) throws(InferenceError) -> VisualTokens? {
+        guard let model else { return nil }
+        guard
+            let tokens = VisualTokens.emu2(
+                imageSlots: model.imageSlots, frameSlots: model.frameSlots, tokenizer: tokenizer)
+        else { throw .missingPictureTokens(path: path) }
+        return tokens
+    }
+
+    /// How answers are chosen where the user says nothing: as the model's makers do it.
+    package var defaultOptions: GenerationOptions {
+        guard visual is Emu2 else { return GenerationOptions() }
+        // The base model goes on for as long as it may; its makers let it say a few words.
+        return promptBuilder.template == nil ? GenerationPreset.short.options : GenerationPreset.long.options
     }
 
     /// SHA-256 of the file, computed once.
@@ -137,12 +184,12 @@ package final class LoadedModel: Sendable {
 }
 
 extension DecoderSession {
-    /// An empty sequence of a model's whole context, on threads of its own.
-    package convenience init(model: LoadedModel) throws(InferenceError) {
+    /// An empty sequence of a model's whole context, on threads of its own unless `pool` has some.
+    package convenience init(model: LoadedModel, pool: ThreadPool? = nil) throws(InferenceError) {
         do {
             try self.init(
                 decoder: model.decoder, contextLength: model.contextLength, cacheType: model.cacheType,
-                pool: ThreadPool(threadCount: model.threadCount))
+                pool: pool ?? ThreadPool(threadCount: model.threadCount))
         } catch { throw .model(error) }
     }
 }

@@ -18,10 +18,11 @@ package struct MemoryPlan: Sendable, Equatable {
     let configuration: DecoderConfiguration
     private let bytesPerPosition: Int
 
-    /// The plan for a decoder's configuration at a context length.
+    /// The plan for a decoder's configuration at a context length, beside an encoder that takes so many bytes while it
+    /// looks at a picture.
     package init(
         fileSize: Int, parameterCount: Int, configuration: DecoderConfiguration, contextLength: Int,
-        cacheType: GGMLType = .f32,
+        cacheType: GGMLType = .f32, encoderWorkspace: Int = 0,
         threadCount: Int = ThreadPool.availableProcessors, available: Int? = MemoryPlan.availableBytes()
     ) {
         weights = fileSize
@@ -37,7 +38,8 @@ package struct MemoryPlan: Sendable, Equatable {
             3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
             + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth
         let fixed = rows * perRow + configuration.vocabularySize
-        workspace = Self.product(4, Self.sum(fixed, Self.product(contextLength, threadCount)))
+        let decoding = Self.product(4, Self.sum(fixed, Self.product(contextLength, threadCount)))
+        workspace = Self.sum(decoding, encoderWorkspace)
     }
 
     /// Everything together.

@@ -5,6 +5,9 @@ import Pixels
 package struct LoadedImage: Sendable {
     /// Upright, in sRGB, transparency composited on white; width and height are those of the picture as displayed.
     package let pixels: PixelImage
+    /// The same without its transparency, which is what Pillow's `convert("RGB")` makes of it and models were trained
+    /// with: hidden colours show. Equal to `pixels` where nothing is transparent.
+    package let seenPixels: PixelImage
     package let format: StillFormat
     /// Frames of an animation or pages of a document; the first is what `pixels` holds.
     package let pageCount: Int
@@ -13,8 +16,13 @@ package struct LoadedImage: Sendable {
     /// The file's name without its folder; empty for standard input.
     package let fileName: String
 
-    package init(pixels: PixelImage, format: StillFormat, pageCount: Int, fileBytes: [UInt8], fileName: String) {
+    /// Without `seenPixels` nothing is transparent.
+    package init(
+        pixels: PixelImage, seenPixels: PixelImage? = nil, format: StillFormat, pageCount: Int, fileBytes: [UInt8],
+        fileName: String
+    ) {
         self.pixels = pixels
+        self.seenPixels = seenPixels ?? pixels
         self.format = format
         self.pageCount = pageCount
         self.fileBytes = fileBytes

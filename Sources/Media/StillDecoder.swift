@@ -68,22 +68,29 @@ package struct StillDecoder: Sendable {
         guard VipsPicture.isReady else {
             throw .damaged(path: path, format: format.name, detail: "libvips does not start")
         }
-        let (pixels, pageCount) = try bytes.withUnsafeBytes { buffer in
+        let (pixels, seenPixels, pageCount) = try bytes.withUnsafeBytes { buffer in
             decoding(path, format) { () throws(VipsPicture.Failure) in try decode(buffer, path: path) }
         }.get()
         return LoadedImage(
-            pixels: pixels, format: format, pageCount: pageCount, fileBytes: bytes, fileName: fileName)
+            pixels: pixels, seenPixels: seenPixels, format: format, pageCount: pageCount, fileBytes: bytes,
+            fileName: fileName)
     }
 
+    /// The picture on white, the same without its transparency where it has some, and the number of its pages.
     private func decode(
         _ buffer: UnsafeRawBufferPointer, path: String
-    ) throws(VipsPicture.Failure) -> Result<(PixelImage, Int), MediaError> {
+    ) throws(VipsPicture.Failure) -> Result<(PixelImage, PixelImage?, Int), MediaError> {
         let header = try VipsPicture.open(buffer, sequential: true)
         if let error = tooLarge(path, header.width, header.height) { return .failure(error) }
         let pageCount = header.pageCount
         // Turning needs any row at any time; an upright picture streams through from the top.
-        let picture = header.orientation <= 1 ? header : try VipsPicture.open(buffer, sequential: false)
-        return .success((try picture.standardised().pixels(), pageCount))
+        let isUpright = header.orientation <= 1
+        var seen: PixelImage?
+        if header.hasAlpha {
+            seen = try VipsPicture.open(buffer, sequential: isUpright).standardised(keepsHiddenColours: true).pixels()
+        }
+        let picture = isUpright ? header : try VipsPicture.open(buffer, sequential: false)
+        return .success((try picture.standardised().pixels(), seen, pageCount))
     }
 
     private func decoding<Value>(

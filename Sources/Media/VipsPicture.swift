@@ -54,7 +54,7 @@ struct VipsPicture: ~Copyable {
     /// 1 upright … 8, as EXIF counts.
     var orientation: Int { Int(vips_image_get_orientation(image)) }
     var pageCount: Int { max(1, Int(vips_image_get_n_pages(image))) }
-    private var hasAlpha: Bool { vips_image_hasalpha(image) != 0 }
+    var hasAlpha: Bool { vips_image_hasalpha(image) != 0 }
 
     /// The embedded colour profile; nil without one.
     private var profile: [UInt8]? {
@@ -66,11 +66,13 @@ struct VipsPicture: ~Copyable {
         return Array(UnsafeRawBufferPointer(start: data, count: count))
     }
 
-    /// Upright, sRGB, composited on white, three bands of bytes.
-    func standardised() throws(Failure) -> VipsPicture {
+    /// Upright, sRGB, composited on white or with transparency thrown away, three bands of bytes.
+    func standardised(keepsHiddenColours: Bool = false) throws(Failure) -> VipsPicture {
         let upright = try VipsPicture(emu_vips_autorot(image))
         let inColour = try upright.inStandardColours()
-        let opaque = inColour.hasAlpha ? try VipsPicture(emu_vips_flatten_on_white(inColour.image)) : inColour
+        let opaque =
+            inColour.hasAlpha && !keepsHiddenColours
+            ? try VipsPicture(emu_vips_flatten_on_white(inColour.image)) : inColour
         guard opaque.bands >= 3 else { throw Failure(detail: "\(opaque.bands) colour channels") }
         let colours = try VipsPicture(emu_vips_first_bands(opaque.image, 3))
         return try VipsPicture(emu_vips_to_bytes(colours.image))

@@ -49,6 +49,66 @@ import Testing
         #expect(try items(result).allSatisfy { $0[4] == "ok" })
     }
 
+    private static let golden = TestSupport.shared?.appendingPathComponent("golden")
+
+    @Test(
+        .enabled(if: golden != nil, "../shared is missing"),
+        arguments: [
+            ("emu2-tiny/chat", nil), ("emu2-tiny/chat", "emu2-tiny/chat-native/Emu2-Chat_pytorch_model.safetensors"),
+            ("emu2-tiny-2/chat", nil),
+        ])
+    func emu2Agrees(_ set: String, _ model: String?) throws {
+        let golden = try #require(Self.golden)
+        let options = model.map { ["--model", golden.appendingPathComponent($0).path] } ?? []
+        let result = try runner.start("bench", ["parity", golden.appendingPathComponent(set).path] + options).finish()
+        #expect(result.status == 0, "\(result.text)\(result.errorText)")
+        let items = try items(result)
+        #expect(items.allSatisfy { $0[4] == "ok" })
+        #expect(Set(items.filter { $0[0] == "-" }.map { $0[1] }) == Self.visionItems)
+        #expect(Set(items.filter { $0[0] != "-" }.map { $0[1] }) == Self.textItems)
+    }
+
+    private static let visionItems: Set = ["pixels", "vit_hidden", "image_embeds", "projected", "frame_embeds"]
+    private static let textItems: Set = [
+        "input_ids", "last_logits", "greedy_ids", "greedy_text", "beam_ids", "beam_text",
+    ]
+
+    @Test(
+        .enabled(if: golden != nil, "../shared is missing"), arguments: ["emu2-tiny/gen", "emu2-tiny-2/gen"])
+    func emu2AgreesWhereTheBaseModelAnswers(_ set: String) throws {
+        let result = try runner.bench("parity", try #require(Self.golden).appendingPathComponent(set).path)
+        let items = try items(result)
+        let answers = items.filter { Self.textItems.contains($0[1]) }
+        #expect(answers.count >= 12 && answers.allSatisfy { $0[4] == "ok" }, "\(result.text)")
+    }
+
+    /// One weight of each part, changed by a hundredth of what is usual there.
+    @Test(
+        .enabled(if: golden != nil, "../shared is missing"),
+        arguments: [
+            ("visual.blocks.2.mlp.fc2.bias", "vit_hidden"), ("visual.pos_embed", "vit_hidden"),
+            ("visual.blocks.0.attn.q_bias", "vit_hidden"), ("visual.blocks.1.norm2.weight", "vit_hidden"),
+            ("project_up.weight", "projected"), ("decoder.lm.model.layers.1.self_attn.k_proj.weight", "last_logits"),
+            ("decoder.lm.lm_head.weight", "last_logits"),
+        ])
+    func damagedWeightsAreFound(_ name: String, _ item: String) throws {
+        let tiny = try #require(Self.golden).appendingPathComponent("emu2-tiny")
+        let native = tiny.appendingPathComponent("chat-native/Emu2-Chat_pytorch_model.safetensors")
+        var bytes = [UInt8](try Data(contentsOf: native))
+        let file = try SafetensorsFile(path: native.path)
+        let tensor = try file.tensor(name)
+        let base = try #require(file.mapping.bytes.baseAddress)
+        let start = try #require(tensor.bytes.baseAddress) - base
+        // All of a tensor's values a little larger: exponents stay what they are.
+        for index in stride(from: start, to: start + tensor.bytes.count, by: 2) { bytes[index] ^= 0x40 }
+        let damaged = runner.folder.appendingPathComponent("damaged.safetensors")
+        try Data(bytes).write(to: damaged)
+        let result = try runner.bench(
+            "parity", tiny.appendingPathComponent("chat").path, "--model", damaged.path)
+        #expect(result.status == 1)
+        #expect(try items(result).contains { $0[1] == item && $0[4] == "FAIL" })
+    }
+
     @Test func oneWrongLogitIsFound() throws {
         let folder = try copy(named: "changed")
         let file = folder.appendingPathComponent("golden.safetensors")

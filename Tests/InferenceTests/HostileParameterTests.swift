@@ -75,6 +75,31 @@ import Testing
             Case(key: "attention.sliding_window_pattern", value: .strings(["a", "b"])),
         ] + numbers("rope.freq_base_swa", [0, 1, 1e30]) + numbers("final_logit_softcapping", [-1, 1e-9, 1e30])
 
+    static let emu2: [Case] =
+        [
+            "image_size", "patch_size", "embedding_length", "block_count", "attention.head_count",
+            "feed_forward_length", "image_tokens", "frame_tokens",
+        ].flatMap { key in
+            [
+                Case(key: "vision.\(key)", value: nil), Case(key: "vision.\(key)", value: .uint32(0)),
+                Case(key: "vision.\(key)", value: .uint64(.max)), Case(key: "vision.\(key)", value: .string("many")),
+            ]
+        }
+        + [
+            Case(key: "vision.image_size", value: .uint32(9)), Case(key: "vision.image_size", value: .uint32(8192)),
+            Case(key: "vision.image_size", value: .uint32(10), named: "v.position_embd.weight"),
+            Case(key: "vision.patch_size", value: .uint32(16), named: "vision.image_size"),
+            Case(key: "vision.attention.head_count", value: .uint32(5)),
+            Case(key: "vision.block_count", value: .uint32(3), named: "v.blk.2."),
+            Case(key: "vision.feed_forward_length", value: .uint32(21), named: "v.blk.0.ffn_up.weight"),
+            // No square, more than there are patches, and no whole number of squares.
+            Case(key: "vision.image_tokens", value: .uint32(5)), Case(key: "vision.image_tokens", value: .uint32(25)),
+            Case(key: "vision.frame_tokens", value: .uint32(3)),
+            Case(key: "vision.image_mean", value: .float32s([0, 0])),
+            Case(key: "vision.image_mean", value: .float32s([0, 0, .nan])),
+            Case(key: "vision.image_std", value: .float32s([1, 1, 0])),
+        ] + numbers("vision.attention.layer_norm_epsilon", [-1, 2])
+
     private static func numbers(
         _ key: String, _ values: [Float], also: [(String, GGUFBuilder.Value?)] = []
     ) -> [Case] {
@@ -83,6 +108,10 @@ import Testing
 
     @Test(arguments: ["llama", "qwen2", "gemma3"]) func impossibleValuesAreNamed(_ architecture: String) throws {
         for item in Self.everyFamily { try expectRefusal(architecture, item) }
+    }
+
+    @Test func impossibleEncodersAreNamed() throws {
+        for item in Self.emu2 { try expectRefusal("emu2", item) }
     }
 
     @Test func impossibleWindowsAndCapsAreNamed() throws {
@@ -105,8 +134,8 @@ import Testing
             model.tensors[name] = ([8], [Float](repeating: 1, count: 8))
             try expectError(model, naming: name)
         }
-        for architecture in ["llama", "qwen2", "gemma3"] {
-            let model = TinyModel(architecture)
+        for architecture in ["llama", "qwen2", "gemma3", "emu2"] {
+            let model = architecture == "emu2" ? TinyModel.emu2() : TinyModel(architecture)
             for name in model.tensors.keys {
                 var broken = model
                 broken.tensors[name] = nil
@@ -135,7 +164,7 @@ import Testing
     }
 
     private func expectRefusal(_ architecture: String, _ item: Case) throws {
-        var model = TinyModel(architecture)
+        var model = architecture == "emu2" ? TinyModel.emu2() : TinyModel(architecture)
         for (key, value) in item.also { model.set(key, value) }
         model.set(item.key, item.value)
         try expectError(model, naming: item.named ?? "\(architecture).\(item.key)", "\(item)")

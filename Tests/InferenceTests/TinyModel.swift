@@ -50,6 +50,62 @@ struct TinyModel {
         }
     }
 
+    /// A complete Emu2 model: a visual encoder of two blocks over 4x4 patches, and a vocabulary of letters with the tokens
+    /// that stand around pictures.
+    static func emu2() -> TinyModel {
+        var model = TinyModel("emu2")
+        // Its system message goes letter by letter.
+        model.set("context_length", .uint32(512))
+        let sizes: [(String, Int)] = [
+            ("image_size", 8), ("patch_size", 2), ("embedding_length", visionWidth), ("block_count", visionLayers),
+            ("attention.head_count", 3), ("feed_forward_length", 20), ("image_tokens", 4), ("frame_tokens", 1),
+        ]
+        for (name, size) in sizes { model.set("vision.\(name)", .uint32(UInt32(size))) }
+        model.set("vision.attention.layer_norm_epsilon", .float32(1e-3))
+        var random = SeededGenerator(seed: 4)
+        func add(_ name: String, _ shape: [Int], around mean: Float = 0, within spread: Float = 0.4) {
+            model.tensors[name] = (
+                shape, (0..<shape.reduce(1, *)).map { _ in mean + Float.random(in: -spread...spread, using: &random) }
+            )
+        }
+        let (wide, inner) = (visionWidth, 20)
+        add("v.class_embd", [wide])
+        add("v.position_embd.weight", [wide, 17])
+        add("v.patch_embd.weight", [2, 2, 3, wide])
+        add("v.patch_embd.bias", [wide])
+        for layer in 0..<visionLayers {
+            let block = "v.blk.\(layer)"
+            for norm in ["ln1", "ln2"] {
+                add("\(block).\(norm).weight", [wide], around: 1)
+                add("\(block).\(norm).bias", [wide])
+            }
+            add("\(block).attn_qkv.weight", [wide, 3 * wide])
+            for part in ["q", "v"] { add("\(block).attn_\(part).bias", [wide]) }
+            for (name, columns, rows) in [("attn_out", wide, wide), ("ffn_up", wide, inner), ("ffn_down", inner, wide)]
+            {
+                add("\(block).\(name).weight", [columns, rows])
+                add("\(block).\(name).bias", [rows])
+            }
+        }
+        add("mm.up.weight", [wide, width])
+        add("mm.down.weight", [width, wide])
+        return model
+    }
+
+    static let (visionWidth, visionLayers) = (24, 2)
+
+    /// The tokens of `emu2()`, as many as it has rows; letters go by themselves.
+    private static let emu2Tokens: [(text: String, type: Int32)] = {
+        var tokens: [(String, Int32)] = [("<unk>", 2), ("<s>", 3), ("</s>", 3)]
+        tokens += (UInt8(ascii: "a")...UInt8(ascii: "z")).map { (String(Unicode.Scalar($0)), 1) }
+        tokens += ["▁", ":", ".", "Y", "A"].map { ($0, 1) }
+        tokens += ["[IMG]", "[/IMG]", "<image>", "[gIMG]", "[VIDEO]", "<grounding>", "[USER]", "[ASSISTANT]"].map {
+            ($0, 3)
+        }
+        while tokens.count < vocabularySize { tokens.append(("<free\(tokens.count)>", 3)) }
+        return tokens
+    }()
+
     /// Gives `ARCHITECTURE.name` a value; nil removes the key.
     mutating func set(_ name: String, _ value: GGUFBuilder.Value?) {
         keys[name] = value
@@ -59,6 +115,15 @@ struct TinyModel {
     func builder() -> GGUFBuilder {
         var builder = GGUFBuilder(architecture: architecture)
         for (name, value) in keys.sorted(by: { $0.key < $1.key }) { builder.set("\(architecture).\(name)", value) }
+        if architecture == "emu2" {
+            builder.set("tokenizer.ggml.model", .string("llama"))
+            builder.set("tokenizer.ggml.tokens", .strings(Self.emu2Tokens.map(\.text)))
+            builder.set("tokenizer.ggml.scores", .float32s([Float](repeating: 0, count: Self.emu2Tokens.count)))
+            builder.set("tokenizer.ggml.token_type", .int32s(Self.emu2Tokens.map(\.type)))
+            builder.set("tokenizer.ggml.unknown_token_id", .uint32(0))
+            builder.set("tokenizer.ggml.bos_token_id", .uint32(1))
+            builder.set("tokenizer.ggml.eos_token_id", .uint32(2))
+        }
         for (name, tensor) in tensors.sorted(by: { $0.key < $1.key }) {
             builder.add(name, shape: tensor.shape, floats: tensor.values)
         }

@@ -1,7 +1,9 @@
 import Digest
 import Foundation
 import Generation
+import Media
 import ModelFiles
+import Pixels
 
 /// Why a folder of recorded results cannot be read.
 struct GoldenSetError: Error, CustomStringConvertible {
@@ -16,19 +18,31 @@ struct GoldenSet {
         /// nil where the recorded inputs are of a kind that cannot be laid out here, such as pictures.
         let prompt: Prompt?
         let inputIDs: [Int32]?
+        let options: Options
         let greedyIDs: [Int32]?
         let greedyText: String?
         let beamIDs: [Int32]?
         let beamText: String?
     }
 
+    /// How the recorded beam search was run.
+    struct Options {
+        var beams = 1
+        var maximumTokens = 0
+        var lengthPenalty = 1.0
+        var repetitionPenalty = 1.0
+    }
+
     let folder: String
+    /// The pictures that prompts and tensors refer to, in the file's order; nil for one that was not found.
+    let pictures: [PixelImage?]
     let textCases: [TextCase]
     let tensors: SafetensorsFile
     private let modelName: String?
     private let modelDigest: String?
 
-    init(folder: String) throws(GoldenSetError) {
+    /// Reads a folder's recordings; pictures are looked for in `images`, in the folder, and in `images/` of those above it.
+    init(folder: String, images: String? = nil) throws(GoldenSetError) {
         self.folder = folder
         let base = URL(fileURLWithPath: folder)
         let path = base.appendingPathComponent("golden.json").path
@@ -42,13 +56,41 @@ struct GoldenSet {
         do { tensors = try SafetensorsFile(path: base.appendingPathComponent("golden.safetensors").path) } catch {
             throw GoldenSetError(description: error.description)
         }
-        textCases = ((content.text_cases ?? []) + (content.cases ?? [])).filter { $0.input_ids != nil }.map(\.textCase)
+        let pictures = (content.images ?? []).map { Self.picture($0, folder: folder, images: images) }
+        self.pictures = pictures
+        textCases = ((content.text_cases ?? []) + (content.cases ?? [])).filter { $0.input_ids != nil }
+            .map { $0.textCase(pictures: pictures, parsesSpecial: !pictures.isEmpty) }
         modelName = content.model
         modelDigest = content.model_sha256
     }
 
-    /// The model that the results were recorded from, where it lies in or beside the folder or is the built-in one.
+    private static func picture(_ name: String, folder: String, images: String?) -> PixelImage? {
+        var places = [images, folder].compactMap(\.self).map { URL(fileURLWithPath: $0) }
+        var ancestor = URL(fileURLWithPath: folder).standardizedFileURL
+        while ancestor.path != "/" {
+            ancestor.deleteLastPathComponent()
+            places.append(ancestor.appendingPathComponent("images"))
+        }
+        let files = places.map { $0.appendingPathComponent((name as NSString).lastPathComponent).path }
+        guard let file = files.first(where: FileManager.default.fileExists) else {
+            StandardError.write("bench: \(name): not found; --images names the folder of the pictures.\n")
+            return nil
+        }
+        do { return try StillDecoder().load(path: file).seenPixels } catch {
+            StandardError.write("bench: \(error.description)\n")
+            return nil
+        }
+    }
+
+    /// The model that the results were recorded from: the folder itself where it is a checkpoint, one that lies in or
+    /// beside the folder, or the built-in one.
     func modelPath() throws -> String? {
+        let own = URL(fileURLWithPath: folder)
+        if ["config.json", "multimodal_encoder"].contains(where: {
+            FileManager.default.fileExists(atPath: own.appendingPathComponent($0).path)
+        }) {
+            return folder
+        }
         guard let modelName, !modelName.contains("/") else { return nil }
         let base = URL(fileURLWithPath: folder)
         let places = [base, base.deletingLastPathComponent(), Folders.builtInModel.deletingLastPathComponent()]
@@ -70,6 +112,7 @@ struct GoldenSet {
     private struct Content: Decodable {
         let model: String?
         let model_sha256: String?
+        let images: [String]?
         let text_cases: [Case]?
         let cases: [Case]?
     }
@@ -80,41 +123,87 @@ struct GoldenSet {
         let chat: Bool?
         let roles: [Role]?
         let inputs: Inputs?
+        let options: RecordedOptions?
         let input_ids: [Int32]?
         let greedy_ids: [Int32]?
         let greedy_text: String?
         let beam_ids: [Int32]?
         let beam_text: String?
 
-        var textCase: TextCase {
+        func textCase(pictures: [PixelImage?], parsesSpecial: Bool) -> TextCase {
             TextCase(
-                name: name, prompt: prompt, inputIDs: input_ids, greedyIDs: greedy_ids, greedyText: greedy_text,
+                name: name, prompt: prompt(pictures, parsesSpecial), inputIDs: input_ids,
+                options: options?.recorded ?? GoldenSet.Options(), greedyIDs: greedy_ids, greedyText: greedy_text,
                 beamIDs: beam_ids, beamText: beam_text)
         }
 
-        private var prompt: Prompt? {
+        private func prompt(_ pictures: [PixelImage?], _ parsesSpecial: Bool) -> Prompt? {
             guard let messages = inputs?.messages else { return nil }
             let isChat = chat ?? false
-            let prompts = messages.enumerated().map { index, texts in
+            var prompts = [PromptMessage]()
+            for (index, elements) in messages.enumerated() {
                 // Without roles users and the assistant take turns.
                 let role =
                     roles.flatMap { $0.indices.contains(index) ? $0[index] : nil }
                     ?? (index % 2 == 0 ? .user : .assistant)
-                return PromptMessage(role: role, parts: texts.map(PromptPart.text))
+                var parts = [PromptPart]()
+                for element in elements {
+                    switch element {
+                    case .text(let text): parts.append(parsesSpecial ? .markup(text) : .text(text))
+                    case .image(let index):
+                        guard pictures.indices.contains(index), let picture = pictures[index] else { return nil }
+                        parts.append(.image(picture))
+                    }
+                }
+                prompts.append(PromptMessage(role: role, parts: parts))
             }
-            return Prompt(messages: prompts, layout: isChat ? .chat : .raw)
+            return Prompt(
+                messages: prompts, layout: isChat ? .chat : .raw, asksForBoxes: options?.is_grounding ?? false)
         }
     }
 
-    /// Texts of messages (a list of lists), or one flat list; nil messages when a part is no text.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    private struct RecordedOptions: Decodable {
+        let num_beams: Int?
+        let max_new_tokens: Int?
+        let length_penalty: Double?
+        let repetition_penalty: Double?
+        let is_grounding: Bool?
+
+        var recorded: GoldenSet.Options {
+            GoldenSet.Options(
+                beams: num_beams ?? 1, maximumTokens: max_new_tokens ?? 0, lengthPenalty: length_penalty ?? 1,
+                repetitionPenalty: repetition_penalty ?? 1)
+        }
+    }
+
+    /// Messages of texts and pictures (a list of lists), or one flat list; nil messages when a part is neither.
     private struct Inputs: Decodable {
-        let messages: [[String]]?
+        let messages: [[Element]]?
 
         init(from decoder: any Decoder) throws {
-            if let nested = try? [[String]](from: decoder) {
+            if let nested = try? [[Element]](from: decoder) {
                 messages = nested
             } else {
-                messages = (try? [String](from: decoder)).map { [$0] }
+                messages = (try? [Element](from: decoder)).map { [$0] }
+            }
+        }
+    }
+
+    private enum Element: Decodable {
+        case text(String)
+        /// An index into the set's pictures.
+        case image(Int)
+
+        private struct Reference: Decodable {
+            let image: Int
+        }
+
+        init(from decoder: any Decoder) throws {
+            if let text = try? decoder.singleValueContainer().decode(String.self) {
+                self = .text(text)
+            } else {
+                self = .image(try Reference(from: decoder).image)
             }
         }
     }

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import Inference
+import Models
+import Tensor
 
 /// `bench parity`: a model's results beside recorded ones of an independent implementation.
 struct ParityCommand: AsyncParsableCommand {
@@ -22,7 +24,7 @@ struct ParityCommand: AsyncParsableCommand {
 
     func run() async throws {
         let golden: GoldenSet
-        do { golden = try GoldenSet(folder: folder) } catch {
+        do { golden = try GoldenSet(folder: folder, images: images) } catch {
             throw CommandError(status: ExitStatus.usage, message: error.description)
         }
         if let note = model.precisionNote { StandardError.write("bench: \(note)\n") }
@@ -31,8 +33,14 @@ struct ParityCommand: AsyncParsableCommand {
             guard let path = try model.model ?? golden.modelPath() else {
                 throw InferenceError.file(.cannotOpen(path: folder, reason: "no model of a known kind in or beside it"))
             }
-            let loaded = try LoadedModel(path: path, options: model.options)
-            try TextParity(model: loaded, golden: golden).compare(&comparison)
+            var options = model.options
+            options.configurationFolders = [folder]
+            let loaded = try LoadedModel(path: path, options: options)
+            let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
+            if let emu2 = loaded.visual as? Emu2 {
+                try VisionParity(model: emu2, golden: golden, pool: pool).compare(&comparison)
+            }
+            try TextParity(model: loaded, golden: golden, pool: pool).compare(&comparison)
         } catch let error as InferenceError {
             // Nothing can be computed, so every recorded item is told as failed.
             StandardError.write("bench: \(error.description)\n")

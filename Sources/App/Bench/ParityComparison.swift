@@ -27,12 +27,16 @@ struct ParityComparison {
         case inputIDs([Int32])
         case greedyIDs([Int32])
         case greedyText(String)
+        case beamIDs([Int32])
+        case beamText(String)
 
         fileprivate var item: String {
             switch self {
             case .inputIDs: "input_ids"
             case .greedyIDs: "greedy_ids"
             case .greedyText: "greedy_text"
+            case .beamIDs: "beam_ids"
+            case .beamText: "beam_text"
             }
         }
     }
@@ -47,14 +51,20 @@ struct ParityComparison {
         case .inputIDs(let ids): texts[name]?.input_ids = ids
         case .greedyIDs(let ids): texts[name]?.greedy_ids = ids
         case .greedyText(let text): texts[name]?.greedy_text = text
+        case .beamIDs(let ids): texts[name]?.beam_ids = ids
+        case .beamText(let text): texts[name]?.beam_text = text
         }
     }
 
+    /// The name under which tensors of no case are told.
+    static let noCase = "-"
+
     mutating func compare(
-        _ name: String, tensor item: String, found: [Float], expected: [Float], shape: [Int], limit: Double
+        _ name: String, tensor item: String, found: [Float], expected: [Float], shape: [Int], limit: Double,
+        difference: ([Float], [Float]) -> Double = ParityComparison.largestRelativeDifference
     ) {
-        record(name, item, difference: Self.largestRelativeDifference(found, expected), limit: limit)
-        tensors.append(("\(name).\(item)", shape, found))
+        record(name, item, difference: difference(found, expected), limit: limit)
+        tensors.append((name == Self.noCase ? item : "\(name).\(item)", shape, found))
     }
 
     /// Tells every recorded item that was not computed as failed.
@@ -69,7 +79,7 @@ struct ParityComparison {
         }
         for name in golden.tensors.tensorNames {
             let parts = name.split(separator: ".", maxSplits: 1)
-            failUnlessSeen(parts.count == 2 ? "\(parts[0]) \(parts[1])" : "- \(name)")
+            failUnlessSeen(parts.count == 2 ? "\(parts[0]) \(parts[1])" : "\(Self.noCase) \(name)")
         }
     }
 

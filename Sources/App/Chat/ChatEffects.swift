@@ -55,7 +55,8 @@ final class ChatEffects: Sendable {
 
     private func loadModel(_ path: String, _ options: ModelOptions) async {
         do throws(InferenceError) {
-            let engine = try InferenceEngine(model: LoadedModel(path: path, options: options))
+            let engine = try InferenceEngine(
+                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
             await keeper.use(engine)
             mailbox.post(.modelLoaded(engine.model))
             // Known before the first answer ends, so that its session names the weights.

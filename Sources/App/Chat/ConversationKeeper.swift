@@ -266,7 +266,8 @@ package actor ConversationKeeper {
     /// Takes a larger context, whose cache begins empty; the model's file stays mapped.
     private func reload(contextLength: Int) throws {
         guard let old = engine, old.model.contextLength != contextLength else { return }
-        let larger = try InferenceEngine(model: LoadedModel(old.loadedModel, contextLength: contextLength))
+        let larger = try InferenceEngine(
+            model: LoadedModel(old.loadedModel, contextLength: contextLength), pictureStore: Folders.pictureStore)
         engine = larger
         mailbox?.post(.modelLoaded(larger.model))
     }

@@ -70,7 +70,7 @@ package final class PictureShelf: Sendable {
             let image = StoredImage(
                 file: file, name: loaded.fileName, width: loaded.pixels.width, height: loaded.pixels.height,
                 format: loaded.format.name)
-            remember(loaded.pixels, digest: file.sha256)
+            remember(loaded.seenPixels, digest: file.sha256)
             state.withLock { $0.sources[number] = .stored(image) }
             return image
         case nil:
@@ -87,7 +87,7 @@ package final class PictureShelf: Sendable {
             return entry.image
         }
         if let known { return known }
-        let image = try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).pixels
+        let image = try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).seenPixels
         remember(image, digest: file.sha256)
         return image
     }

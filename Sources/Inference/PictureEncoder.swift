@@ -1,0 +1,80 @@
+import Digest
+import Generation
+import Models
+import Pixels
+import Tensor
+import Tokenization
+
+/// Encodes pictures, each once: what was made of a picture is kept in memory and, where there is one, in a `CacheStore`.
+package final class PictureEncoder {
+    private let model: any VisualModel
+    private let pool: ThreadPool
+    private let store: CacheStore?
+    /// Digest of the encoder's weights; asked for once, when the store is first used.
+    private let weightsDigest: () -> SHA256Digest
+    /// The most recently used last.
+    private var recent: [(key: PictureKey, features: [Float])] = []
+    /// Pictures that were encoded, not found.
+    package private(set) var encodedCount = 0
+
+    /// Bytes of features that are kept in memory: 140 pictures of Emu2-Chat.
+    private static let mostBytes = 256 << 20
+
+    package init(
+        model: any VisualModel, pool: ThreadPool, store: CacheStore?, weightsDigest: @escaping () -> SHA256Digest
+    ) {
+        self.model = model
+        self.pool = pool
+        self.store = store
+        self.weightsDigest = weightsDigest
+    }
+
+    /// What the encoder makes of a picture, [slots, features], before it is fitted to the decoder; nil when cancelled.
+    package func features(
+        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+    ) throws(ModelError) -> [Float]? {
+        if let index = recent.firstIndex(where: { $0.key == key }) {
+            let found = recent.remove(at: index)
+            recent.append(found)
+            return found.features
+        }
+        let name = store.map { _ in entryName(key) }
+        if let store, let name, let stored = store.read(name) {
+            remember(key, stored)
+            return stored
+        }
+        let computed = try model.features(
+            of: image, slots: key.slots, pool: pool, isCancelled: isCancelled, progress: progress)
+        guard let computed else { return nil }
+        encodedCount += 1
+        if let store, let name { store.write(computed, as: name) }
+        remember(key, computed)
+        return computed
+    }
+
+    /// A picture as rows for the decoder; nil when cancelled.
+    package func embedding(
+        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+    ) throws(ModelError) -> PictureEmbedding? {
+        let features = try features(of: image, key: key, isCancelled: isCancelled, progress: progress)
+        return features.map { PictureEmbedding(rows: model.embeddings(features: $0, pool: pool)) }
+    }
+
+    /// Everything that the features depend on, in one name.
+    private func entryName(_ key: PictureKey) -> String {
+        let parts = [
+            key.content.hexadecimal, weightsDigest().hexadecimal, model.preprocessingName, "\(key.slots)",
+            // The variants agree bit for bit, so that the CPU is no part of it.
+            "exact",
+        ]
+        return SHA256Digest(of: Array(parts.joined(separator: "\n").utf8)).hexadecimal
+    }
+
+    private func remember(_ key: PictureKey, _ features: [Float]) {
+        recent.append((key, features))
+        var bytes = recent.reduce(0) { $0 + $1.features.count * MemoryLayout<Float>.stride }
+        while bytes > Self.mostBytes, recent.count > 1 {
+            bytes -= recent.removeFirst().features.count * MemoryLayout<Float>.stride
+        }
+    }
+}
