@@ -106,7 +106,8 @@ package actor InferenceEngine: GenerationBackend {
         guard done else { return nil }
         return GenerationStart(
             promptTokens: items.map(\.token), reusedTokens: reused, unseenMedia: built.unseenMedia,
-            seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)), imageSeconds: (seen - began).seconds,
+            seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)),
+            imageSeconds: embeddings.isEmpty ? 0 : (seen - began).seconds,
             prefillSeconds: (ContinuousClock.now - seen).seconds)
     }
 
