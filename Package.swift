@@ -86,7 +86,7 @@ let package = Package(
         .target(
             name: "App",
             dependencies: [
-                "Inference", "Conversion", "Chat", "ChatUI", "Configuration", "Terminal", "Media",
+                "Inference", "Conversion", "Chat", "ChatUI", "Configuration", "Terminal", "Media", "Paths",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -54,7 +54,7 @@ struct ReplayCommand: AsyncParsableCommand {
         let shelf = PictureShelf(store: store, colors: screen.previewColors)
         var player = ReplayPlayer(timeline: timeline, speed: speed, now: Date().timeIntervalSince1970)
         let whole = ConversationMapping(session.activeBranch)
-        shelf.adopt(whole.storedImages)
+        shelf.adopt(whole.storedMedia)
         var state = AppState(setting: .current, size: screen.size, now: player.startedAt, model: .absent)
         let mailbox = screen.mailbox
         mailbox.post(.conversationOpened(whole.opened(name: name)))
@@ -62,6 +62,8 @@ struct ReplayCommand: AsyncParsableCommand {
             switch effect {
             case .renderPreview(let number, let size):
                 Task.detached { if let action = shelf.preview(number: number, size: size) { mailbox.post(action) } }
+            case .renderStrip(let number, let layout):
+                Task.detached { if let action = shelf.strip(number: number, layout) { mailbox.post(action) } }
             case .replay(let command):
                 player.perform(command, now: Date().timeIntervalSince1970)
             default:

@@ -16,6 +16,11 @@ package enum Action: Sendable {
     /// The text says what is wrong with the file and what to do, without naming the command.
     case pictureFailed(number: Int, String)
     case previewRendered(number: Int, CellBlock)
+    case viewRendered(number: Int, CellBlock)
+    /// The files that a pattern matches, at least one.
+    case patternExpanded(number: Int, paths: [String])
+    /// The pictures and clips that a pasted text names; empty when it is other text.
+    case pasteProbed(id: Int, [FoundMedium])
 
     /// An event of the generation that `Effect.startGeneration` started.
     case generationEventArrived(GenerationEvent)

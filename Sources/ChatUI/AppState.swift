@@ -70,6 +70,20 @@ package struct AppState: Equatable, Sendable {
         package var hasLoaded = false
     }
 
+    /// Pasted text of which is being found out whether it names files.
+    package struct Paste: Equatable, Sendable {
+        package var id: Int
+        package var elements: [Editor.Element]
+    }
+
+    /// A picture or a clip that fills the screen.
+    package struct PictureView: Equatable, Sendable {
+        package var number: Int
+        package var block: CellBlock?
+        /// The size of screen for which it was last asked.
+        package var requestedSize: Size?
+    }
+
     /// A question that does not fit into the context, while the user is asked what to do.
     package struct Overflow: Equatable, Sendable {
         package var questionID: ConversationItem.ID
@@ -122,6 +136,8 @@ package struct AppState: Equatable, Sendable {
     package var editing: Editing?
     package var takenCommand: TakenCommand?
     package var attachments: [Attachment] = []
+    package var pastes: [Paste] = []
+    package var nextPasteID = 0
     /// Enter was pressed while pictures were still being read.
     package var sendsWhenLoaded = false
     /// What went wrong at the editor, until the next Enter or Esc.
@@ -141,6 +157,7 @@ package struct AppState: Equatable, Sendable {
     package var contextTokens: Int?
     package var lastFigures: AnswerFigures?
 
+    package var pictureView: PictureView?
     /// nil follows the newest text.
     package var scroll: ScrollAnchor?
     package var hasNewTextBelow = false

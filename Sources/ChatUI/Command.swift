@@ -20,6 +20,12 @@ struct Command: Sendable {
             name: "image", arguments: "PATH…", summary: "put pictures at this place of the message", canEndDraft: true,
             run: AttachCommand.run, placesItself: true),
         Command(
+            name: "video", arguments: "PATH [--frames N]", summary: "put frames of a clip at this place",
+            canEndDraft: true, run: AttachCommand.runVideo, placesItself: true),
+        Command(
+            name: "view", arguments: "[N]", summary: "fill the screen with picture N, or the last one",
+            run: PictureViewReducer.run),
+        Command(
             name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",
             run: BranchCommands.regenerate),
         Command(
@@ -60,7 +66,11 @@ struct Command: Sendable {
 /// Why a command was not done.
 enum CommandProblem: Error, Equatable {
     case unknown(name: String, nearest: String?)
-    case noPath
+    /// A command that needs a path.
+    case noPath(command: String)
+    case wrongFrames(String, maximum: Int)
+    case noPictures
+    case noSuchPicture(String, numbers: [Int])
     case noSuchOption(String, nearest: String?)
     case noValue(option: String, range: String)
     case wrongValue(option: String, value: String, range: String)

@@ -1,30 +1,6 @@
 import Generation
 import Screen
 
-enum AttachCommand {
-    /// Puts placeholders in the command's place at once, and asks for the files.
-    static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
-        let words = CommandLine.words(invocation.argument)
-        guard !words.isEmpty else { throw .noPath }
-        let before = state.editor
-        var requests: [PictureRequest] = []
-        var elements: [Editor.Element] = []
-        for word in words {
-            let number = state.nextPictureNumber
-            state.nextPictureNumber += 1
-            state.pictures[number] = Picture(number: number, path: word)
-            requests.append(
-                PictureRequest(number: number, path: CommandLine.path(word, homeFolder: state.setting.homeFolder)))
-            elements += [.picture(number), .character(" ")]
-        }
-        state.editor.replace(invocation.range, with: elements)
-        state.attachments.append(
-            AppState.Attachment(numbers: requests.map(\.number), before: before, after: state.editor))
-        state.usedHints.insert(.image)
-        return [.loadPictures(requests)]
-    }
-}
-
 enum SessionCommands {
     static func new(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
         if let obstacle = BranchReducer.obstacle("new", state) { throw obstacle }

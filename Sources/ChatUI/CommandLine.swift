@@ -48,41 +48,6 @@ enum CommandLine {
         return String(kept)
     }
 
-    /// Splits an argument into words as a shell does: quotes, and backslashes before any character.
-    ///
-    /// An unclosed quote ends with the text.
-    static func words(_ argument: String) -> [String] {
-        var words: [String] = []
-        var word = ""
-        var isInWord = false
-        var quote: Character?
-        var isEscaped = false
-        for character in argument {
-            if isEscaped {
-                word.append(character)
-                isEscaped = false
-            } else if character == "\\" && quote != "'" {
-                isEscaped = true
-                isInWord = true
-            } else if let open = quote {
-                if character == open { quote = nil } else { word.append(character) }
-            } else if character == "'" || character == "\"" {
-                quote = character
-                isInWord = true
-            } else if character.isWhitespace {
-                if isInWord { words.append(word) }
-                word = ""
-                isInWord = false
-            } else {
-                word.append(character)
-                isInWord = true
-            }
-        }
-        if isEscaped { word.append("\\") }
-        if isInWord { words.append(word) }
-        return words
-    }
-
     /// A path as the file system takes it: `file://` URLs decoded, `~` replaced by the home folder.
     static func path(_ word: String, homeFolder: String) -> String {
         for prefix in ["file://localhost/", "file:///"] where word.hasPrefix(prefix) {

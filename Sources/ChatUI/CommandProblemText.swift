@@ -4,7 +4,14 @@ extension CommandProblem: CustomStringConvertible {
         switch self {
         case .unknown(let name, let nearest?): "/\(name): no such command. Did you mean /\(nearest)?"
         case .unknown(let name, nil): "/\(name): no such command. /help shows all"
-        case .noPath: "/image: which file? Type its path, as in /image ~/Pictures/dog.jpg"
+        case .noPath(command: "video"): "/video: which file? Type its path, as in /video ~/Videos/dog.mp4"
+        case .noPath(let command): "/\(command): which file? Type its path, as in /\(command) ~/Pictures/dog.jpg"
+        case .wrongFrames(let value, let maximum):
+            "/video --frames\(value.isEmpty ? "" : " " + value): how many frames? It takes 1 to \(maximum)"
+        case .noPictures: "/view: there are no pictures here. /image attaches one"
+        case .noSuchPicture(let text, let numbers):
+            "/view \(text): no such picture. There \(numbers.count == 1 ? "is" : "are") "
+                + numbers.prefix(12).map { "\($0)" }.joined(separator: ", ") + (numbers.count > 12 ? ", …" : "")
         case .noSuchOption(let name, let nearest?): "/set \(name): no such option. Did you mean \(nearest)?"
         case .noSuchOption(let name, nil): "/set \(name): no such option. /set alone shows all"
         case .noValue(let option, let range): "/set \(option): which value? It takes \(range)"

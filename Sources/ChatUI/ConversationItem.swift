@@ -18,6 +18,17 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         case text(String)
         /// The picture with this number, shown where it stands.
         case picture(Int)
+        /// The clip with this number; pictures and clips are numbered together.
+        case clip(Int)
+
+        /// What stands for it in text; empty for text itself.
+        package var placeholder: String {
+            switch self {
+            case .text: ""
+            case .picture(let number): Picture.placeholder(number)
+            case .clip(let number): Picture.placeholder(number, isClip: true)
+            }
+        }
     }
 
     /// What is remarkable about the item.
@@ -69,19 +80,18 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         self.place = place
     }
 
-    /// The parts' text, with each picture as `[Image #n]`.
+    /// The parts' text, with each picture as `[Image #n]` and each clip as `[Video #n]`.
     package var text: String {
-        parts.map { part in
-            switch part {
-            case .text(let text): text
-            case .picture(let number): Picture.placeholder(number)
-            }
-        }.joined()
+        parts.map { if case .text(let text) = $0 { text } else { $0.placeholder } }.joined()
     }
 
+    /// Numbers of its pictures and clips in reading order.
     package var pictureNumbers: [Int] {
         parts.compactMap { part in
-            if case .picture(let number) = part { number } else { nil }
+            switch part {
+            case .text: nil
+            case .picture(let number), .clip(let number): number
+            }
         }
     }
 }
@@ -126,7 +136,7 @@ package struct AnswerFigures: Hashable, Sendable {
     }
 }
 
-/// A picture of the conversation or of the draft, known by its number.
+/// A picture or a clip of the conversation or of the draft, known by its number.
 package struct Picture: Equatable, Sendable {
     package enum Content: Equatable, Sendable {
         /// Its file is being read.
@@ -135,6 +145,7 @@ package struct Picture: Equatable, Sendable {
     }
 
     package let number: Int
+    package let isClip: Bool
     /// As the user gave it.
     package var path: String
     package var content: Content
@@ -143,8 +154,11 @@ package struct Picture: Equatable, Sendable {
     /// The size for which a preview was last asked.
     package var requestedSize: Size?
 
-    package init(number: Int, path: String, content: Content = .loading, preview: CellBlock? = nil) {
+    package init(
+        number: Int, path: String, content: Content = .loading, preview: CellBlock? = nil, isClip: Bool = false
+    ) {
         self.number = number
+        self.isClip = isClip
         self.path = path
         self.content = content
         self.preview = preview
@@ -154,8 +168,10 @@ package struct Picture: Equatable, Sendable {
         if case .ready(let facts) = content { facts } else { nil }
     }
 
-    /// How a picture is written in text.
-    package static func placeholder(_ number: Int) -> String { "[Image #\(number)]" }
+    /// How a picture or a clip is written in text.
+    package static func placeholder(_ number: Int, isClip: Bool = false) -> String {
+        "[\(isClip ? "Video" : "Image") #\(number)]"
+    }
 }
 
 /// What is known of a picture once its file has been read.
@@ -172,10 +188,12 @@ package struct PictureFacts: Hashable, Sendable {
     package var seenHeight: Int?
     /// Tokens that it takes from the context; nil when unknown.
     package var tokens: Int?
+    /// What is known of a clip; nil for a still picture.
+    package var clip: ClipFacts?
 
     package init(
         name: String, width: Int, height: Int, note: String? = nil, seenWidth: Int? = nil, seenHeight: Int? = nil,
-        tokens: Int? = nil
+        tokens: Int? = nil, clip: ClipFacts? = nil
     ) {
         self.name = name
         self.width = width
@@ -184,11 +202,16 @@ package struct PictureFacts: Hashable, Sendable {
         self.seenWidth = seenWidth
         self.seenHeight = seenHeight
         self.tokens = tokens
+        self.clip = clip
     }
 
     /// One line beside the preview; `modelSees` is nil while no model is loaded.
     package func caption(modelSees: Bool?) -> String {
         var pieces = [SanitizedText.clean(name, newlines: .joined), "\(width)×\(height)"]
+        if let clip {
+            pieces.append("\(clip.times.count) of \(FigureText.grouped(clip.frameCount)) frames")
+            pieces.append(FigureText.seconds(clip.seconds))
+        }
         if let note { pieces.append(SanitizedText.clean(note, newlines: .joined)) }
         switch modelSees {
         case false?: pieces.append("the model cannot see it")

@@ -81,7 +81,8 @@ struct ConversationLayout {
     }
 
     private func didNotSee(_ numbers: [Int]) -> String {
-        "did not see " + numbers.map(Picture.placeholder).joined(separator: ", ")
+        let names = numbers.map { Picture.placeholder($0, isClip: state.pictures[$0]?.isClip == true) }
+        return "did not see " + names.joined(separator: ", ")
     }
 
     private func after(_ mark: ConversationItem.Mark, _ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
@@ -128,7 +129,10 @@ struct ConversationLayout {
         guard let facts = state.pictures[number]?.facts else {
             return text("\(Picture.placeholder(number)) is not available", theme.dim, bar)
         }
-        let size = ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
+        let size =
+            facts.clip == nil
+            ? ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
+            : StripLayout(facts, on: state.size).size
         let caption = SanitizedText.clean(facts.caption(modelSees: state.modelSees), newlines: .joined)
         let room = columns - size.columns - 3
         let isBeside = room >= 16

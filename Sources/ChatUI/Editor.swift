@@ -6,6 +6,7 @@ package struct Editor: Equatable, Sendable {
         case character(Character)
         /// A placeholder such as `[Image #1]`: one unit for the cursor and for deleting.
         case picture(Int)
+        case clip(Int)
 
         package var isNewline: Bool { self == .character("\n") }
 
@@ -21,6 +22,15 @@ package struct Editor: Equatable, Sendable {
             switch self {
             case .character(let character): String(character)
             case .picture(let number): Picture.placeholder(number)
+            case .clip(let number): Picture.placeholder(number, isClip: true)
+            }
+        }
+
+        /// The number of the picture or clip that it stands for.
+        package var pictureNumber: Int? {
+            switch self {
+            case .character: nil
+            case .picture(let number), .clip(let number): number
             }
         }
     }
@@ -53,7 +63,7 @@ package struct Editor: Equatable, Sendable {
     package var isEmpty: Bool { elements.isEmpty }
     package var text: String { elements.map(\.text).joined() }
     package var pictureNumbers: Set<Int> {
-        Set(elements.compactMap { if case .picture(let number) = $0 { number } else { nil } })
+        Set(elements.compactMap(\.pictureNumber))
     }
 
     /// The same text, wherever the cursor is.
@@ -147,16 +157,35 @@ package struct Editor: Equatable, Sendable {
 
     /// Removes a picture wherever it stands, also from what undo would bring back.
     package mutating func forget(picture number: Int) {
-        let removed = Element.picture(number)
         func without(_ snapshot: Snapshot) -> Snapshot {
-            let before = snapshot.elements[..<snapshot.cursor].count(where: { $0 == removed })
-            return Snapshot(elements: snapshot.elements.filter { $0 != removed }, cursor: snapshot.cursor - before)
+            let before = snapshot.elements[..<snapshot.cursor].count { $0.pictureNumber == number }
+            return Snapshot(
+                elements: snapshot.elements.filter { $0.pictureNumber != number }, cursor: snapshot.cursor - before)
         }
         let current = without(Snapshot(elements: elements, cursor: cursor))
         elements = current.elements
         cursor = current.cursor
         undoStack = undoStack.map(without)
-        killed.removeAll { $0 == removed }
+        killed.removeAll { $0.pictureNumber == number }
+    }
+
+    /// Puts other elements in the place of some, wherever they stand; the cursor stays at what it stood before.
+    package mutating func exchange(_ range: Range<Int>, for new: [Element]) {
+        let place = cursor
+        replace(range, with: new)
+        if place <= range.lowerBound {
+            cursor = place
+        } else if place >= range.upperBound {
+            cursor = place + new.count - range.count
+        }
+    }
+
+    /// Where elements stand one after another; nil when they do nowhere.
+    package func range(of wanted: [Element]) -> Range<Int>? {
+        guard !wanted.isEmpty, wanted.count <= elements.count else { return nil }
+        return (0...elements.count - wanted.count)
+            .first { elements[$0..<$0 + wanted.count].elementsEqual(wanted) }
+            .map { $0..<$0 + wanted.count }
     }
 
     /// Moves the cursor.
@@ -221,6 +250,10 @@ extension Editor {
                 if !text.isEmpty { parts.append(.text(text)) }
                 text = ""
                 parts.append(.picture(number))
+            case .clip(let number):
+                if !text.isEmpty { parts.append(.text(text)) }
+                text = ""
+                parts.append(.clip(number))
             }
         }
         if !text.isEmpty { parts.append(.text(text)) }

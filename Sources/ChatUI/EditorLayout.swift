@@ -67,8 +67,7 @@ struct EditorLayout {
     func line(_ row: Int, theme: Theme) -> TextLine {
         var spans: [Span] = []
         for element in elements[rows[row].range] {
-            let style: Style
-            if case .picture = element { style = theme.link } else { style = theme.text }
+            let style = element.pictureNumber == nil ? theme.text : theme.link
             if let last = spans.indices.last, spans[last].style == style {
                 spans[last].text += element.text
             } else {
@@ -81,7 +80,7 @@ struct EditorLayout {
     private static func columns(of element: Editor.Element) -> Int {
         switch element {
         case .character(let character): TextWidth.columns(of: character)
-        case .picture: TextWidth.columns(of: element.text)
+        case .picture, .clip: TextWidth.columns(of: element.text)
         }
     }
 }

@@ -3,10 +3,16 @@ import Screen
 
 /// What has to be done outside: returned by `reduce`, run by the event loop's owner.
 package enum Effect: Equatable, Sendable {
-    /// Read picture files; each answers by `pictureLoaded` or `pictureFailed`.
+    /// Read picture files; each answers by `pictureLoaded` or `pictureFailed`, a pattern by `patternExpanded`.
     case loadPictures([PictureRequest])
     /// Draw a picture into at most this many cells; answers by `previewRendered`.
     case renderPreview(number: Int, size: Size)
+    /// Draw a clip's frames beside each other; answers by `previewRendered`.
+    case renderStrip(number: Int, StripLayout)
+    /// Draw a picture into the whole screen, by `size`, or a clip, by `strip`; answers by `viewRendered`.
+    case renderView(number: Int, size: Size, strip: StripLayout?)
+    /// Find out whether pasted text names pictures and clips; answers by `pasteProbed`.
+    case probePaste(PasteProbe)
     /// Add the question to the session and answer it; answers by `generationEventArrived`, or by `contextOverflowed`
     /// before anything is sent.
     case startGeneration(GenerationRequest)
@@ -37,13 +43,47 @@ package enum Effect: Equatable, Sendable {
 
 /// A picture file to read.
 package struct PictureRequest: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
+        case still
+        /// A clip, of which so many frames are taken.
+        case clip(frames: Int)
+        /// `path` is a glob(7) pattern; the file of the name `literal` is meant where nothing matches.
+        case pattern(literal: String)
+    }
+
     package let number: Int
     /// With `~` and `file://` resolved; relative paths are the current folder's.
     package let path: String
+    package let kind: Kind
 
-    package init(number: Int, path: String) {
+    package init(number: Int, path: String, kind: Kind = .still) {
         self.number = number
         self.path = path
+        self.kind = kind
+    }
+}
+
+/// Pasted text that may name files.
+package struct PasteProbe: Hashable, Sendable {
+    package let id: Int
+    /// Ways to read the text as paths, the likeliest first. The first one counts of which every file is a picture or a
+    /// clip.
+    package let readings: [[String]]
+
+    package init(id: Int, readings: [[String]]) {
+        self.id = id
+        self.readings = readings
+    }
+}
+
+/// A file that was found to be a picture or a clip.
+package struct FoundMedium: Hashable, Sendable {
+    package let path: String
+    package let isClip: Bool
+
+    package init(path: String, isClip: Bool) {
+        self.path = path
+        self.isClip = isClip
     }
 }
 

@@ -60,6 +60,11 @@ enum FigureText {
         return "\(twoDigits(whole / 60)):\(twoDigits(whole % 60))"
     }
 
+    /// A time within a clip, such as `7.5 s` or `02:10`.
+    static func frameTime(_ seconds: Double) -> String {
+        seconds >= 0 && seconds < 59.95 ? tenths(seconds) + " s" : clock(seconds)
+    }
+
     /// A moment as seen now: the time today, `yesterday`, the day and month, the year when it is another one.
     ///
     /// Both are seconds since 1970; `offset` is the time zone's, in seconds east of Greenwich.

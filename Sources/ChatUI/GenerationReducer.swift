@@ -91,6 +91,7 @@ enum GenerationReducer {
             switch part {
             case .text(let text): text.map { .character($0) }
             case .picture(let number): [.picture(number)]
+            case .clip(let number): [.clip(number)]
             }
         }
     }

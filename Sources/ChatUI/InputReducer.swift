@@ -16,14 +16,15 @@ enum InputReducer {
         case .paste(let text):
             guard state.replay == nil else { return [] }
             state.isAskingToLeave = false
-            state.editor.insert(text)
-            return []
+            if PictureViewReducer.leave(&state) { return [] }
+            return PasteReducer.pasted(&state, text)
         case .key(let key):
             return self.key(&state, key)
         }
     }
 
     private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
+        if let effects = PictureViewReducer.key(&state, key) { return effects }
         if let effects = everywhere(&state, key) { return effects }
         if state.replay != nil { return replay(&state, key) }
         if state.overflow != nil { return OverflowReducer.reduce(&state, key) }

@@ -72,7 +72,7 @@ struct BodyLayout {
 
     enum Segment: Equatable {
         case text([TextLine])
-        /// The place of the picture with this number.
+        /// The place of the picture or clip with this number.
         case picture(Int)
 
         var lineCount: Int {
@@ -111,8 +111,8 @@ struct BodyLayout {
                 stream.update(text)
                 if !stream.lines.isEmpty { segments.append(.text(stream.lines)) }
                 streams[index] = stream
-            case .picture(let number):
-                segments.append(.text([TextLine(Picture.placeholder(number), key.theme.link)]))
+            case .picture(let number), .clip(let number):
+                segments.append(.text([TextLine(part.placeholder, key.theme.link)]))
                 segments.append(.picture(number))
             }
         }
@@ -160,12 +160,12 @@ struct BodyLayout {
                     pictureBefore = nil
                 }
                 if !text.isEmpty { paragraph.append(Span(String(text), key.style)) }
-            case .picture(let number):
+            case .picture(let number), .clip(let number):
                 if let before = pictureBefore {
                     endParagraph()
                     segments.append(.picture(before))
                 }
-                paragraph.append(Span(Picture.placeholder(number), key.theme.link))
+                paragraph.append(Span(part.placeholder, key.theme.link))
                 pictureBefore = number
             }
         }

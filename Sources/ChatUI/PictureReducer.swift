@@ -14,7 +14,7 @@ enum PictureReducer {
     /// nothing was typed since, the command is back where it was, to be corrected.
     static func failed(_ state: inout AppState, _ number: Int, _ message: String) -> [Effect] {
         guard let picture = state.pictures.removeValue(forKey: number) else { return [] }
-        state.inputErrors.append("/image \(picture.path): \(message)")
+        state.inputErrors.append("/\(picture.isClip ? "video" : "image") \(picture.path): \(message)")
         state.sendsWhenLoaded = false
         let index = state.attachments.firstIndex { $0.numbers.contains(number) }
         if let index, state.attachments[index].numbers == [number], !state.attachments[index].hasLoaded,
@@ -31,6 +31,37 @@ enum PictureReducer {
         return []
     }
 
+    /// The pictures of a pattern stand where its one placeholder stood.
+    static func expanded(_ state: inout AppState, _ number: Int, _ paths: [String]) -> [Effect] {
+        guard state.pictures[number] != nil, let first = paths.first else { return [] }
+        var requests = [PictureRequest(number: number, path: first)]
+        state.pictures[number]?.path = first
+        for path in paths.dropFirst() {
+            let next = state.nextPictureNumber
+            state.nextPictureNumber += 1
+            state.pictures[next] = Picture(number: next, path: path)
+            requests.append(PictureRequest(number: next, path: path))
+        }
+        let placeholders = requests.map { Editor.Element.picture($0.number) }
+        let elements = Array(placeholders.map { [$0] }.joined(separator: [.character(" ")]))
+        func expand(_ editor: inout Editor) {
+            guard let range = editor.range(of: [.picture(number)]) else { return }
+            editor.exchange(range, for: elements)
+        }
+        let index = state.attachments.firstIndex { $0.numbers.contains(number) }
+        let isAsLeft = index.map { state.editor == state.attachments[$0].after } ?? false
+        expand(&state.editor)
+        if let index {
+            state.attachments[index].numbers += requests.dropFirst().map(\.number)
+            if isAsLeft {
+                state.attachments[index].after = state.editor
+            } else {
+                expand(&state.attachments[index].after)
+            }
+        }
+        return [.loadPictures(requests)]
+    }
+
     /// Asks for the previews that can be seen and are missing, or were made for another size of screen.
     static func previewRequests(_ state: inout AppState) -> [Effect] {
         guard !state.pictures.isEmpty, !state.items.isEmpty else { return [] }
@@ -39,10 +70,13 @@ enum PictureReducer {
         var effects: [Effect] = []
         for number in visible.sorted() {
             guard let picture = state.pictures[number], let facts = picture.facts else { continue }
-            let size = ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
+            let strip = facts.clip.map { _ in StripLayout(facts, on: state.size) }
+            let size =
+                strip?.size ?? ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
             if picture.requestedSize == size { continue }
             state.pictures[number]?.requestedSize = size
-            effects.append(.renderPreview(number: number, size: size))
+            effects.append(
+                strip.map { .renderStrip(number: number, $0) } ?? .renderPreview(number: number, size: size))
         }
         return effects
     }

@@ -17,6 +17,11 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .previewRendered(let number, let block):
         state.pictures[number]?.preview = block
         effects = []
+    case .viewRendered(let number, let block):
+        if state.pictureView?.number == number { state.pictureView?.block = block }
+        effects = []
+    case .patternExpanded(let number, let paths): effects = PictureReducer.expanded(&state, number, paths)
+    case .pasteProbed(let id, let found): effects = PasteReducer.probed(&state, id, found)
     case .generationEventArrived(let event): effects = GenerationReducer.reduce(&state, event)
     case .contextOverflowed(let plan, let droppedTurns):
         effects = OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
@@ -58,7 +63,9 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         if state.items != items { state.items = items }
         effects = []
     }
-    if action.mayUncoverPictures { effects += PictureReducer.previewRequests(&state) }
+    if action.mayUncoverPictures {
+        effects += PictureReducer.previewRequests(&state) + PictureViewReducer.request(&state)
+    }
     return effects
 }
 

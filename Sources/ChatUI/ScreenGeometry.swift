@@ -90,14 +90,15 @@ enum InputMessages {
     /// the model does not see it.
     private static func pictures(_ state: AppState, columns: Int, theme: Theme) -> [TextLine] {
         var numbers: [Int] = []
-        for case .picture(let number) in state.editor.elements where !numbers.contains(number) {
+        for number in state.editor.elements.compactMap(\.pictureNumber) where !numbers.contains(number) {
             if state.pictures[number]?.facts != nil { numbers.append(number) }
         }
         var lines: [TextLine] = []
         for number in numbers.prefix(maximumPictures) {
-            guard let facts = state.pictures[number]?.facts else { continue }
+            guard let picture = state.pictures[number], let facts = picture.facts else { continue }
             let style = state.modelSees == false ? theme.warning : theme.dim
-            let text = "\(Picture.placeholder(number)) \(facts.caption(modelSees: state.modelSees))"
+            let text =
+                "\(Picture.placeholder(number, isClip: picture.isClip)) \(facts.caption(modelSees: state.modelSees))"
             lines += TextWrapping.wrap(text, columns: columns, style: style)
         }
         if numbers.count > maximumPictures {

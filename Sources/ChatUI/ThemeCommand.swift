@@ -3,7 +3,7 @@ import Screen
 /// `/theme`: another theme for the time being.
 enum ThemeCommand {
     static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
-        let name = CommandLine.words(invocation.argument).joined(separator: " ")
+        let name = ShellWord.split(invocation.argument).map(\.text).joined(separator: " ")
         return name.isEmpty ? [.listThemes] : [.useTheme(name)]
     }
 }

@@ -12,6 +12,10 @@ package func view(_ state: AppState, theme: Theme = .standard) -> Frame {
         drawTooSmall(&frame, minimum)
         return frame
     }
+    if let picture = state.pictureView {
+        PictureView.draw(picture, state, theme, &frame)
+        return frame
+    }
     let geometry = ScreenGeometry(state)
     if state.items.isEmpty && state.replay == nil {
         StartScreen.draw(state, theme, geometry.conversation, &frame)

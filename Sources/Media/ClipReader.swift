@@ -14,6 +14,9 @@ final class ClipReader {
     private let stream: UnsafeMutablePointer<AVStream>
     private let conversion = FrameConversion()
     let codecName: String
+    /// Size of a frame as the container tells it, before it is turned.
+    let codedWidth: Int
+    let codedHeight: Int
     private let quarterTurns: Int
 
     /// Lets libav's blocking calls ask whether they are still wanted.
@@ -90,6 +93,7 @@ final class ClipReader {
             }
             self.stream = stream
             codecName = name
+            (codedWidth, codedHeight) = (width, height)
             quarterTurns = Self.quarterTurns(stream)
         } catch {
             avcodec_free_context(&decoding)

@@ -15,6 +15,8 @@ package enum MediaError: Error, Sendable, Equatable {
     case fileTooLarge(path: String, bytes: Int, limit: Int)
     case tooManyPixels(path: String, width: Int, height: Int, limit: Int)
     case tooManyFrames(path: String, limit: Int)
+    /// More frames of this size were asked for than are kept in memory together.
+    case sampleTooLarge(path: String, frames: Int, width: Int, height: Int, most: Int)
     /// Cut off or corrupt; `detail` is the decoder's own words.
     case damaged(path: String, format: String, detail: String)
     /// A container without pictures, such as music.

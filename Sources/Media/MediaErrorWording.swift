@@ -30,6 +30,8 @@ extension MediaError: CustomStringConvertible {
                 + "Make a smaller copy."
         case .tooManyFrames(let path, let limit):
             "\(path): has more than \(limit) frames. Cut a shorter clip."
+        case .sampleTooLarge(let path, let frames, let width, let height, let most):
+            "\(path): \(frames) frames of \(width)×\(height) pixels are too many at once. Ask for \(most) or fewer."
         case .damaged(let path, let format, let detail):
             "\(path): is a damaged or incomplete \(format) file (\(detail)). Get a whole copy."
         case .noVideoStream(let path, let format):

@@ -9,11 +9,17 @@ package struct MediaLimits: Sendable, Equatable {
     package var pixels: Int
     /// Frames of a clip, counted when it is opened.
     package var videoFrames: Int
+    /// Pixels of all frames together that are taken from one clip.
+    package var sampledPixels: Int
 
-    package init(fileBytes: Int = 256 << 20, pixels: Int = 200_000_000, videoFrames: Int = 2_000_000) {
+    package init(
+        fileBytes: Int = 256 << 20, pixels: Int = 200_000_000, videoFrames: Int = 2_000_000,
+        sampledPixels: Int = 200_000_000
+    ) {
         self.fileBytes = fileBytes
         self.pixels = pixels
         self.videoFrames = videoFrames
+        self.sampledPixels = sampledPixels
     }
 
     package static let standard = MediaLimits()

@@ -71,6 +71,12 @@ package struct VideoDecoder: Sendable {
         }
         let clip = try ClipReader(path: path, container: container, limits: limits, isCancelled: isCancelled)
         var frameCount = try clip.countFrames()
+        let most = limits.sampledPixels / max(1, clip.codedWidth * clip.codedHeight)
+        guard min(count, frameCount) <= max(1, most) else {
+            throw .sampleTooLarge(
+                path: path, frames: min(count, frameCount), width: clip.codedWidth, height: clip.codedHeight,
+                most: max(1, most))
+        }
         var pictures: [Int: (PixelImage, Double)] = [:]
         // A damaged clip can decode to fewer frames than it has packets: then the parts are cut anew.
         while true {

@@ -157,6 +157,47 @@ enum Screens {
             chat.answer("The second")
             return chat
         },
+        Screen(name: "branches") { size in
+            var chat = conversation(size)
+            let items = chat.state.items
+            chat.act(
+                .messagesPlaced([
+                    items[0].id: BranchPlace(messageID: 3, alternatives: [1, 3]),
+                    items[1].id: BranchPlace(messageID: 5, alternatives: [2, 4, 5]),
+                ]))
+            chat.type("/edit 1\n")
+            return chat
+        },
+        Screen(name: "clip") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.type("What happens in /video '/home/ada/猫 at play.mp4'\n")
+            let times = (0..<8).map { (Double($0) + 0.5) * 15 }
+            chat.act(
+                .pictureLoaded(
+                    number: 1,
+                    PictureFacts(
+                        name: "猫 at play.mp4", width: 1920, height: 1080,
+                        clip: ClipFacts(times: times, frameCount: 3600, seconds: 120))))
+            for effect in chat.type("?\n") {
+                guard case .renderStrip(1, let layout) = effect else { continue }
+                let frames = layout.shown.compactMap { _ in preview(layout.frame) }
+                chat.act(.previewRendered(number: 1, layout.block(frames, times: times)))
+            }
+            chat.start(unseen: [1])
+            chat.answer("I cannot tell.")
+            chat.finish()
+            return chat
+        },
+        Screen(name: "picture-view") { size in
+            var chat = conversation(size)
+            for effect in chat.type("/view 1\n") {
+                guard case .renderView(1, let room, nil) = effect,
+                    let block = preview(Size(columns: min(room.columns, room.rows * 2), rows: room.rows))
+                else { continue }
+                chat.act(.viewRendered(number: 1, block))
+            }
+            return chat
+        },
         Screen(name: "replay") { size in
             var chat = conversation(size)
             let status = ReplayStatus(position: 42, duration: 130, speed: 1, isPaused: false)

@@ -242,6 +242,7 @@ struct MediaErrorTests {
         .unreadable(path: "/a", reason: "broken"), .notAPicture(path: "/a", found: "a text file"),
         .notAVideo(path: "/a", found: "a text file"), .fileTooLarge(path: "/a", bytes: 300 << 20, limit: 256 << 20),
         .tooManyPixels(path: "/a", width: 9, height: 9, limit: 80), .tooManyFrames(path: "/a", limit: 5),
+        .sampleTooLarge(path: "/a", frames: 9, width: 4, height: 3, most: 2),
         .damaged(path: "/a", format: "PNG", detail: "x\ny"), .noVideoStream(path: "/a", format: "MP4"),
         .unsupportedCodec(path: "/a", codec: "x"), .invalidFrameCount(0), .cancelled(path: "/a"),
         .encodingFailed(detail: "x"),

@@ -88,6 +88,16 @@ final class ChatEffects: Sendable {
             Task.detached { [mailbox, shelf] in
                 if let action = shelf.preview(number: number, size: size) { mailbox.post(action) }
             }
+        case .renderStrip(let number, let layout):
+            Task.detached { [mailbox, shelf] in
+                if let action = shelf.strip(number: number, layout) { mailbox.post(action) }
+            }
+        case .renderView(let number, let size, let strip):
+            Task.detached { [mailbox, shelf] in
+                if let action = shelf.view(number: number, size: size, strip: strip) { mailbox.post(action) }
+            }
+        case .probePaste(let probe):
+            Task.detached { [mailbox, shelf] in mailbox.post(shelf.probe(probe)) }
         case .startGeneration(let request):
             queue.yield { [keeper] in await keeper.answer(request) }
         case .cancelGeneration:

@@ -97,7 +97,7 @@ package actor ConversationKeeper {
     private func mapped(reserved: Set<Int>) -> OpenedConversation {
         let conversation = ConversationMapping(
             session.activeBranch, branches: BranchIndex(session), reserved: reserved)
-        shelf?.adopt(conversation.storedImages)
+        shelf?.adopt(conversation.storedMedia)
         return conversation.opened(name: writer?.name)
     }
 
@@ -315,8 +315,8 @@ package actor ConversationKeeper {
         for part in question.parts {
             switch part {
             case .text(let text): parts.append(.text(text))
-            case .picture(let number):
-                if let image = try shelf?.store(number: number) { parts.append(.image(image)) }
+            case .picture(let number), .clip(let number):
+                if let medium = try shelf?.store(number: number) { parts.append(medium.part) }
             }
         }
         session.append(role: .user, parts: parts, at: .now())

@@ -5,8 +5,8 @@ import Generation
 /// A branch of a session as the screen's own values: items, and pictures numbered in reading order.
 struct ConversationMapping {
     private(set) var items: [ConversationItem] = []
-    /// The stored picture of each number.
-    private(set) var storedImages: [Int: StoredImage] = [:]
+    /// The stored picture or clip of each number.
+    private(set) var storedMedia: [Int: StoredMedium] = [:]
     private(set) var pictures: [Picture] = []
     private let messages: [Message]
     private let branches: BranchIndex?
@@ -43,15 +43,10 @@ struct ConversationMapping {
             case .text(let text):
                 parts.append(.text(text))
             case .image(let image):
-                parts.append(.picture(add(image)))
+                parts.append(add(.image(image)))
             case .video(let video):
-                // A clip is its frames, each a picture of the strip.
-                for frame in video.frames {
-                    let image = StoredImage(
-                        file: frame.file, name: video.name, width: video.width, height: video.height,
-                        format: video.format)
-                    parts.append(.picture(add(image)))
-                }
+                // Without frames it is no part of a prompt, and has no number there.
+                if !video.frames.isEmpty { parts.append(add(.clip(video))) }
             }
         }
         return ConversationItem(
@@ -62,17 +57,16 @@ struct ConversationMapping {
             })
     }
 
-    private mutating func add(_ image: StoredImage) -> Int {
+    private mutating func add(_ medium: StoredMedium) -> ConversationItem.Part {
         while reserved.contains(nextNumber) { nextNumber += 1 }
         let number = nextNumber
         nextNumber += 1
         numbers.append(number)
-        storedImages[number] = image
+        storedMedia[number] = medium
+        let facts = medium.facts
         pictures.append(
-            Picture(
-                number: number, path: image.name,
-                content: .ready(PictureFacts(name: image.name, width: image.width, height: image.height))))
-        return number
+            Picture(number: number, path: facts.name, content: .ready(facts), isClip: facts.clip != nil))
+        return medium.itemPart(number)
     }
 
     private func speaker(_ role: Role) -> ConversationItem.Speaker {

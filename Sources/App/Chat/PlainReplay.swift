@@ -24,7 +24,9 @@ struct PlainReplay {
         }
     }
 
-    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?) throws(CommandError) {
+    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?)
+        throws(CommandError)
+    {
         switch event.kind {
         case .messageAppeared(let message):
             try StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
@@ -37,8 +39,9 @@ struct PlainReplay {
                     try StandardOutput.write(
                         "image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
                 case .video(let video):
-                    pictureCount += video.frames.count
-                    try StandardOutput.write("video: \(video.name), \(video.frames.count) frames\n")
+                    // Numbered as one, as on the screen.
+                    if !video.frames.isEmpty { pictureCount += 1 }
+                    try StandardOutput.write("video \(pictureCount): \(video.name), \(video.frames.count) frames\n")
                 }
             }
         case .answerBegan(let message):
