@@ -13,14 +13,16 @@ struct AppearanceArguments: ParsableArguments {
             "The configuration instead of ${XDG_CONFIG_HOME:-~/.config}/emuchat/config.toml.", valueName: "file"))
     var config: String?
 
-    /// The file that was named, which must be there, or the user's own, which need not.
+    /// The file that was named, or the user's own.
+    var configurationPath: String {
+        config.map { ($0 as NSString).expandingTildeInPath }
+            ?? Folders.configuration.appendingPathComponent("config.toml").path
+    }
+
+    /// What stands in the file that was named, which must be there, or in the user's own, which need not.
     func configuration() throws(CommandError) -> Configuration {
-        var path = Folders.configuration.appendingPathComponent("config.toml").path
-        if let config {
-            path = (config as NSString).expandingTildeInPath
-        } else if !FileManager.default.fileExists(atPath: path) {
-            return Configuration()
-        }
+        let path = configurationPath
+        if config == nil, !FileManager.default.fileExists(atPath: path) { return Configuration() }
         do throws(ConfigurationError) { return try Configuration(path: path) } catch {
             throw .failed(error.description)
         }

@@ -13,7 +13,7 @@ package struct EmuchatCommand: AsyncParsableCommand {
         version: "emuchat \(emuchatVersion)",
         subcommands: [
             ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ModelCommand.self,
-            TokenizeCommand.self, ConvertCommand.self,
+            TokenizeCommand.self, ConvertCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: ChatCommand.self)
 

@@ -12,6 +12,15 @@ enum Folders {
     /// `${XDG_CONFIG_HOME:-~/.config}/emuchat`: what the user has chosen.
     static var configuration: URL { base("XDG_CONFIG_HOME", ".config") }
 
+    /// `${XDG_DATA_HOME:-~/.local/share}/emuchat`: what users have made.
+    static var data: URL { base("XDG_DATA_HOME", ".local/share") }
+
+    /// What was sent in all conversations.
+    static var history: URL { data.appendingPathComponent("history") }
+
+    /// What was being written when the program ended.
+    static var draft: URL { data.appendingPathComponent("draft.json") }
+
     /// The language model that `make run` fetches.
     static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
 

@@ -137,16 +137,27 @@ void emu_curses_stop(void) {
     if (emu_terminal.has_saved) tcsetattr(STDIN_FILENO, TCSADRAIN, &emu_terminal.saved);
 }
 
-void emu_curses_suspend(void) {
+void emu_curses_release(void) {
     if (!emu_terminal.is_up) return;
     leave();
     emu_terminal.is_up = 0;
-    emu_signals_stop_job();
+}
+
+void emu_curses_reclaim(void) {
     emu_terminal.is_up = 1;
     reset_prog_mode();
     enter();
     clearok(curscr, TRUE);
 }
+
+void emu_curses_suspend(void) {
+    if (!emu_terminal.is_up) return;
+    emu_curses_release();
+    emu_signals_stop_job();
+    emu_curses_reclaim();
+}
+
+const char *emu_curses_version(void) { return curses_version(); }
 
 int emu_curses_colors(void) { return has_colors() ? COLORS : 0; }
 

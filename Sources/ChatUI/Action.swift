@@ -1,3 +1,4 @@
+import Chat
 import Generation
 import Screen
 
@@ -39,9 +40,29 @@ package enum Action: Sendable {
     case messagesPlaced([ConversationItem.ID: BranchPlace])
     /// The running answer goes on with this text.
     case answerResumed(text: String)
+    /// What was sent in earlier conversations, the latest last.
+    case historyLoaded([String])
+    /// What was being written when the program ended the last time.
+    case draftRestored([DraftPart])
+    /// Another model could not be loaded; the one before stays.
+    case modelChangeFailed(String)
+    case optionsSaved(path: String)
+    case optionsNotSaved(String)
+    /// What `Effect.diagnose` found.
+    case diagnosed(String)
+    /// The text as the user's own editor left it.
+    case externallyEdited(String)
+    case externalEditorFailed(String)
+    /// Names in the folder of `Effect.completePath`, folders with a slash behind.
+    case pathsCompleted(request: Int, [String])
     case sessionSaved(name: String)
     case sessionFailed(String)
     case recentSessionsListed([RecentSession])
+    case sessionsListed(request: Int, [RecentSession])
+    case sessionDeleted(SessionBrowser.Deleted)
+    /// A session has another title, or is back.
+    case sessionListChanged
+    case sessionListFailed(String)
 
     /// The screen has another theme.
     case themeChanged(name: String)

@@ -93,6 +93,23 @@ package struct AppState: Equatable, Sendable {
         package var droppedTurns: Int
     }
 
+    /// What a completion was asked for.
+    package struct CompletionBase: Equatable, Sendable {
+        package var editor: Editor
+        package var prefix: String
+    }
+
+    /// Looking for what was sent before.
+    package struct HistorySearch: Equatable, Sendable {
+        package var query = ""
+        /// The entry that is shown.
+        package var index: Int?
+        /// Nothing older holds it.
+        package var hasFailed = false
+        /// What the editor held before.
+        package var draft: [Editor.Element]
+    }
+
     /// A command that was taken out of the editor and may still fail.
     package struct TakenCommand: Equatable, Sendable {
         /// The editor's text with and without it.
@@ -115,10 +132,15 @@ package struct AppState: Equatable, Sendable {
     }
 
     package var setting: Setting
-    package var size: Size
+    /// Of the whole terminal.
+    package private(set) var screenSize: Size
+    /// Of the conversation: the screen, without the list of sessions beside it.
+    package private(set) var size: Size
     /// Seconds since 1970, as of the last tick.
     package var now: Double
     package var model: Model
+    /// The name of a model that is to take the present one's place, while it is being loaded.
+    package var loadingModel: String?
     package var sessionName: String?
 
     package var items: [ConversationItem] = []
@@ -134,6 +156,15 @@ package struct AppState: Equatable, Sendable {
     package var editor = Editor()
     package var history = EditorHistory()
     package var editing: Editing?
+    /// Something is looked for in the history.
+    package var historySearch: HistorySearch?
+    /// Ctrl-X was pressed, and means something with the next key.
+    package var hasPrefixKey = false
+    /// What Tab could complete to, while more than one thing is possible.
+    package var completions: [String] = []
+    /// Number of the last completion that was asked for.
+    package var completionRequest = 0
+    package var completionBase: CompletionBase?
     package var takenCommand: TakenCommand?
     package var attachments: [Attachment] = []
     package var pastes: [Paste] = []
@@ -166,6 +197,8 @@ package struct AppState: Equatable, Sendable {
 
     /// Newest first.
     package var recentSessions: [RecentSession] = []
+    /// nil while the list of sessions is closed.
+    package var browser: SessionBrowser?
     package var replay: ReplayStatus?
 
     /// What has been laid out already: nothing that is shown depends on it.
@@ -176,6 +209,7 @@ package struct AppState: Equatable, Sendable {
         systemText: String? = nil
     ) {
         self.setting = setting
+        screenSize = size
         self.size = size
         self.now = now
         self.model = model
@@ -188,11 +222,49 @@ package struct AppState: Equatable, Sendable {
         if case .ready(let model) = model { model.seesImages } else { nil }
     }
 
+    /// Tokens that a picture or a clip takes from the context of the loaded model.
+    func tokens(of facts: PictureFacts) -> Int {
+        guard case .ready(let model) = model, model.seesImages else { return 0 }
+        if let tokens = facts.tokens { return tokens }
+        guard let clip = facts.clip else { return model.mediaCost.image }
+        return model.mediaCost.clip + clip.times.count * model.mediaCost.frame
+    }
+
+    /// Tokens that the pictures and clips of the draft will take, each as often as it stands there.
+    var draftPictureTokens: Int {
+        editor.elements.compactMap(\.pictureNumber).reduce(0) { sum, number in
+            sum + (pictures[number]?.facts.map(tokens) ?? 0)
+        }
+    }
+
+    /// One line about a picture or a clip, with what it costs.
+    func caption(_ facts: PictureFacts) -> String {
+        var facts = facts
+        let count = tokens(of: facts)
+        facts.tokens = count > 0 ? count : nil
+        return facts.caption(modelSees: modelSees)
+    }
+
     /// Whether time shows on the screen, so that ticks are worth sending a few times a second.
     package var isAnimated: Bool {
         if answer != nil { return true }
         if case .loading = model { return true }
+        if loadingModel != nil { return true }
         return replay.map { !$0.isPaused } ?? false
+    }
+
+    /// Takes another size of the terminal.
+    mutating func resize(to size: Size) {
+        screenSize = size
+        fitToScreen()
+    }
+
+    /// Gives the conversation the room that it has now.
+    mutating func fitToScreen() {
+        size = screenSize
+        if browser != nil, ScreenGeometry.showsBrowserBeside(screenSize) {
+            size.columns -= ScreenGeometry.browserColumns(screenSize)
+        }
     }
 
     package func item(_ id: ConversationItem.ID) -> ConversationItem? {
@@ -229,13 +301,18 @@ package struct RecentSession: Hashable, Sendable {
     package var time: Double
     package var turns: Int
     package var pictures: Int
+    /// Words of it that hold what was searched for.
+    package var excerpt: String?
 
-    package init(name: String, title: String, time: Double, turns: Int, pictures: Int) {
+    package init(
+        name: String, title: String, time: Double, turns: Int, pictures: Int, excerpt: String? = nil
+    ) {
         self.name = name
         self.title = title
         self.time = time
         self.turns = turns
         self.pictures = pictures
+        self.excerpt = excerpt
     }
 }
 

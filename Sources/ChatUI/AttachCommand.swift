@@ -63,8 +63,10 @@ enum AttachCommand {
             let number = state.nextPictureNumber
             state.nextPictureNumber += 1
             let isClip = if case .clip = medium.kind { true } else { false }
+            let request = PictureRequest(number: number, path: medium.path, kind: medium.kind)
             state.pictures[number] = Picture(number: number, path: medium.path, isClip: isClip)
-            requests.append(PictureRequest(number: number, path: medium.path, kind: medium.kind))
+            state.pictures[number]?.request = request
+            requests.append(request)
             elements += [isClip ? .clip(number) : .picture(number), .character(" ")]
         }
         return (elements, requests)

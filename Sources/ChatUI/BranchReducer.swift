@@ -8,6 +8,7 @@ enum BranchReducer {
         if state.answer != nil || !state.waiting.isEmpty || state.overflow != nil || state.awaitsConversation {
             return .answerIsRunning(command: command)
         }
+        if state.loadingModel != nil { return .modelIsNotReady(command: command) }
         return nil
     }
 

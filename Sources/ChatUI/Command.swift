@@ -12,16 +12,18 @@ struct Command: Sendable {
     let run: @Sendable (CommandInvocation, inout AppState) throws(CommandProblem) -> [Effect]
     /// Whether `run` has put something in the command's place.
     var placesItself = false
+    /// What Tab completes behind the name; nil is nothing.
+    var completion: Completion?
     /// Whether an action may tell later that it was not done; the command is then back where it was typed.
     var mayFailLater = false
 
     static let all: [Command] = [
         Command(
             name: "image", arguments: "PATH…", summary: "put pictures at this place of the message", canEndDraft: true,
-            run: AttachCommand.run, placesItself: true),
+            run: AttachCommand.run, placesItself: true, completion: .path),
         Command(
             name: "video", arguments: "PATH [--frames N]", summary: "put frames of a clip at this place",
-            canEndDraft: true, run: AttachCommand.runVideo, placesItself: true),
+            canEndDraft: true, run: AttachCommand.runVideo, placesItself: true, completion: .path),
         Command(
             name: "view", arguments: "[N]", summary: "fill the screen with picture N, or the last one",
             run: PictureViewReducer.run),
@@ -43,20 +45,35 @@ struct Command: Sendable {
         Command(name: "new", arguments: "", summary: "begin an empty conversation", run: SessionCommands.new),
         Command(
             name: "open", arguments: "NUMBER|NAME", summary: "go on with an earlier conversation",
-            run: SessionCommands.open, mayFailLater: true),
+            run: SessionCommands.open, completion: .words { $0.recentSessions.map(\.name) }, mayFailLater: true),
+        Command(
+            name: "model", arguments: "[FILE]", summary: "show the model, or answer with another one",
+            run: ModelCommands.model, completion: .path, mayFailLater: true),
         Command(
             name: "system", arguments: "TEXT",
             summary: "how the model should behave; `none` ends it",
             run: SettingCommands.system),
         Command(
             name: "set", arguments: "[OPTION VALUE]", summary: "show or change how answers are sampled",
-            run: SettingCommands.set),
+            run: SettingCommands.set, completion: .words { _ in SamplingSetting.all.map(\.name) }),
+        Command(
+            name: "save-options", arguments: "", summary: "keep what /set has changed for later conversations",
+            run: SettingCommands.saveOptions, mayFailLater: true),
         Command(
             name: "theme", arguments: "[NAME|PATH]", summary: "change the colours; alone, list what there is",
-            run: ThemeCommand.run),
+            run: ThemeCommand.run, completion: .path),
+        Command(
+            name: "doctor", arguments: "", summary: "tell about the program's surroundings, to be pasted in reports",
+            run: ModelCommands.doctor),
         Command(name: "help", arguments: "", summary: "show this", run: HelpCommand.run),
         Command(name: "quit", arguments: "", summary: "leave; everything is saved", run: SessionCommands.quit),
     ]
+
+    /// What Tab completes.
+    enum Completion: Sendable {
+        case path
+        case words(@Sendable (AppState) -> [String])
+    }
 
     static func named(_ name: String) -> Command? {
         all.first { $0.name == name }

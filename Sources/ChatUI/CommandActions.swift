@@ -19,7 +19,7 @@ enum SessionCommands {
     }
 
     /// Asks for a session; what is asked of the model before it has come waits.
-    private static func request(_ state: inout AppState, _ name: String) -> Effect {
+    static func request(_ state: inout AppState, _ name: String) -> Effect {
         state.awaitsConversation = true
         return .openSession(name: name, draftPictures: state.editor.pictureNumbers)
     }
@@ -57,6 +57,12 @@ enum SettingCommands {
         }
         state.inputNote = "\(name) is now \(setting.show(state.options))"
         return [.saveSettings(systemText: state.systemText, state.options)]
+    }
+
+    static func saveOptions(
+        _ invocation: CommandInvocation, _ state: inout AppState
+    ) throws(CommandProblem) -> [Effect] {
+        [.saveOptions(state.options)]
     }
 
     /// Every option with its value and meaning.
@@ -110,11 +116,16 @@ struct KeyHelp: Sendable {
         KeyHelp(keys: "Alt-Enter, Ctrl-J", summary: "new line"),
         KeyHelp(keys: "Esc", summary: "stop the answer and keep what came"),
         KeyHelp(keys: "Alt-P, Alt-N", summary: "the branch before, the next one, such as 1/2 and 2/2"),
+        KeyHelp(keys: "Ctrl-O", summary: "all conversations: search, open, rename, delete"),
         KeyHelp(keys: "PageUp, PageDown", summary: "scroll; Alt-< and Alt-> to either end"),
-        KeyHelp(keys: "Up, Down", summary: "what was sent before"),
+        KeyHelp(keys: "Up, Down", summary: "what was sent before; Ctrl-R looks for it"),
+        KeyHelp(keys: "Tab", summary: "complete a command or a path"),
         KeyHelp(keys: "Ctrl-A, E, B, F, P, N", summary: "move; Alt-B and Alt-F by words"),
         KeyHelp(keys: "Ctrl-K, U, W, Y", summary: "cut to the end, the beginning, a word; put back"),
-        KeyHelp(keys: "Ctrl-_", summary: "undo"),
+        KeyHelp(keys: "Alt-Y, Alt-D, Ctrl-T", summary: "put back what was cut before; cut a word; exchange"),
+        KeyHelp(keys: "Alt-U, Alt-L, Alt-C", summary: "a word in large letters, in small ones, capitalised"),
+        KeyHelp(keys: "Ctrl-_, Alt-_", summary: "undo, redo"),
+        KeyHelp(keys: "Ctrl-X Ctrl-E", summary: "write in $VISUAL or $EDITOR"),
         KeyHelp(keys: "Ctrl-L, Ctrl-Z", summary: "draw anew; suspend"),
         KeyHelp(keys: "Ctrl-C twice, Ctrl-D", summary: "leave"),
     ]

@@ -149,6 +149,8 @@ package struct Picture: Equatable, Sendable {
     /// As the user gave it.
     package var path: String
     package var content: Content
+    /// How its file was asked for; nil for one of a session.
+    package var request: PictureRequest?
     /// The preview, as soon as there is one.
     package var preview: CellBlock?
     /// The size for which a preview was last asked.

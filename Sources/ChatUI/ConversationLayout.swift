@@ -133,7 +133,7 @@ struct ConversationLayout {
             facts.clip == nil
             ? ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
             : StripLayout(facts, on: state.size).size
-        let caption = SanitizedText.clean(facts.caption(modelSees: state.modelSees), newlines: .joined)
+        let caption = SanitizedText.clean(state.caption(facts), newlines: .joined)
         let room = columns - size.columns - 3
         let isBeside = room >= 16
         let wrapped = TextWrapping.wrap(caption, columns: isBeside ? room : columns, style: theme.dim)

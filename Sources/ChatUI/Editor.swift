@@ -1,6 +1,6 @@
 import Screen
 
-/// The text being written: characters and pictures, with a cursor, undo and a kill buffer.
+/// The text being written: characters and pictures, with a cursor, undo and a kill ring.
 package struct Editor: Equatable, Sendable {
     package enum Element: Hashable, Sendable {
         case character(Character)
@@ -50,8 +50,11 @@ package struct Editor: Equatable, Sendable {
     package private(set) var elements: [Element] = []
     /// From 0 to the number of elements.
     package private(set) var cursor = 0
-    private var killed: [Element] = []
+    private var killRing = KillRing()
+    /// What the last key has put back from the kill ring.
+    private var yanked: Range<Int>?
     private var undoStack: [Snapshot] = []
+    private var redoStack: [Snapshot] = []
     private var lastChange = Change.other
     private var isKilling = false
 
@@ -122,24 +125,74 @@ package struct Editor: Equatable, Sendable {
         let wasKilling = isKilling
         let isBackward = range.upperBound == cursor
         remember(.other)
-        killed = wasKilling ? (isBackward ? piece + killed : killed + piece) : piece
+        killRing.add(piece, joining: wasKilling, before: isBackward)
         elements.removeSubrange(range)
         cursor = range.lowerBound
         isKilling = true
     }
 
     package mutating func yank() {
-        guard !killed.isEmpty else { return }
+        killRing.reset()
+        guard let piece = killRing.current else { return }
         remember(.other)
-        insertElements(killed)
+        insertElements(piece)
+        yanked = cursor - piece.count..<cursor
+    }
+
+    /// Puts the piece that was cut before in the place of the one that was just put back.
+    package mutating func yankPop() {
+        guard let range = yanked else { return }
+        killRing.rotate()
+        guard let piece = killRing.current else { return }
+        replace(range, with: piece)
+        yanked = cursor - piece.count..<cursor
+    }
+
+    /// Exchanges the characters around the cursor and moves on; at a line's end, the two before it.
+    package mutating func transpose() {
+        let line = lineRange(at: cursor)
+        let second = cursor == line.upperBound ? cursor - 1 : cursor
+        guard second > line.lowerBound else { return }
+        replace(second - 1..<second + 1, with: [elements[second], elements[second - 1]])
+    }
+
+    /// Changes the letters from the cursor to the end of the word.
+    package mutating func changeWord(_ change: (String) -> String) {
+        let end = nextWord
+        guard end > cursor else { return }
+        var changed: [Element] = []
+        var run = ""
+        for element in elements[cursor..<end] {
+            if case .character(let character) = element {
+                run.append(character)
+            } else {
+                changed += change(run).map { .character($0) } + [element]
+                run = ""
+            }
+        }
+        replace(cursor..<end, with: changed + change(run).map { .character($0) })
     }
 
     /// Takes the last change back; false when there is none.
     @discardableResult
     package mutating func undo() -> Bool {
+        restore(from: \.undoStack, to: \.redoStack)
+    }
+
+    /// Does again what was taken back last; false when something was changed since.
+    @discardableResult
+    package mutating func redo() -> Bool {
+        restore(from: \.redoStack, to: \.undoStack)
+    }
+
+    private mutating func restore(
+        from source: WritableKeyPath<Editor, [Snapshot]>, to target: WritableKeyPath<Editor, [Snapshot]>
+    ) -> Bool {
         isKilling = false
+        yanked = nil
         lastChange = .other
-        guard let snapshot = undoStack.popLast() else { return false }
+        guard let snapshot = self[keyPath: source].popLast() else { return false }
+        self[keyPath: target].append(Snapshot(elements: elements, cursor: cursor))
         elements = snapshot.elements
         cursor = snapshot.cursor
         return true
@@ -166,7 +219,8 @@ package struct Editor: Equatable, Sendable {
         elements = current.elements
         cursor = current.cursor
         undoStack = undoStack.map(without)
-        killed.removeAll { $0.pictureNumber == number }
+        redoStack = redoStack.map(without)
+        killRing.forget(picture: number)
     }
 
     /// Puts other elements in the place of some, wherever they stand; the cursor stays at what it stood before.
@@ -193,6 +247,7 @@ package struct Editor: Equatable, Sendable {
         cursor = min(max(0, index), elements.count)
         lastChange = .other
         isKilling = false
+        yanked = nil
     }
 
     private mutating func insertElements(_ new: [Element]) {
@@ -202,6 +257,8 @@ package struct Editor: Equatable, Sendable {
 
     private mutating func remember(_ change: Change) {
         isKilling = false
+        yanked = nil
+        redoStack = []
         defer { lastChange = change }
         if change != .other && change == lastChange { return }
         undoStack.append(Snapshot(elements: elements, cursor: cursor))
@@ -267,55 +324,11 @@ extension Editor.Element {
     }
 }
 
-/// What was sent before, to be brought back by Up and Down.
-package struct EditorHistory: Equatable, Sendable {
-    private static let maximumEntries = 1000
-
-    package private(set) var entries: [[Editor.Element]] = []
-    /// The entry shown; nil is the draft.
-    private var position: Int?
-    private var draft: [Editor.Element] = []
-
-    package init(_ entries: [[Editor.Element]] = []) {
-        self.entries = entries
-    }
-
-    package mutating func append(_ elements: [Editor.Element]) {
-        position = nil
-        if entries.last != elements { entries.append(elements) }
-        if entries.count > Self.maximumEntries { entries.removeFirst() }
-    }
-
-    /// The entry before the one shown; nil at the oldest. The current text is kept as the draft.
-    package mutating func older(than current: [Editor.Element]) -> [Editor.Element]? {
-        let next = (position ?? entries.count) - 1
-        guard entries.indices.contains(next) else { return nil }
-        if position == nil { draft = current }
-        position = next
-        return entries[next]
-    }
-
-    /// The entry after the one shown, the draft at last; nil when the draft is shown.
-    package mutating func newer() -> [Editor.Element]? {
-        guard let shown = position else { return nil }
-        let next = shown + 1
-        guard entries.indices.contains(next) else {
-            position = nil
-            return draft
-        }
-        position = next
-        return entries[next]
-    }
-
-    /// Whether an entry is shown.
-    package var isBrowsing: Bool { position != nil }
-}
-
 extension Editor {
-    /// An empty editor with the same kill buffer: a sent message is brought back by the history, not by undo.
+    /// An empty editor with the same kill ring: a sent message is brought back by the history, not by undo.
     package var emptied: Editor {
         var editor = Editor()
-        editor.killed = killed
+        editor.killRing = killRing
         return editor
     }
 }

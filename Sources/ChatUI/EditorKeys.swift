@@ -62,6 +62,7 @@ extension Editor {
         case "u": kill(line.lowerBound..<cursor)
         case "w": kill(previousSpace..<cursor)
         case "y": yank()
+        case "t": transpose()
         case "_": undo()
         default: return false
         }
@@ -73,9 +74,20 @@ extension Editor {
         case "b": move(to: previousWord)
         case "f": move(to: nextWord)
         case "d": kill(cursor..<nextWord)
+        case "y": yankPop()
+        case "_": redo()
+        case "u": changeWord { $0.uppercased() }
+        case "l": changeWord { $0.lowercased() }
+        case "c": changeWord(Self.capitalised)
         default: return false
         }
         return true
+    }
+
+    /// The first letter large, the others small.
+    private static func capitalised(_ text: String) -> String {
+        guard let first = text.firstIndex(where: \.isLetter) else { return text }
+        return text[..<first] + text[first].uppercased() + text[text.index(after: first)...].lowercased()
     }
 
     /// False at the first or last row.

@@ -26,6 +26,20 @@ package enum Effect: Equatable, Sendable {
     case openSession(name: String, draftPictures: Set<Int>)
     /// Show a branch of the session; answers by `branchShown`. The draft's pictures keep their numbers.
     case showBranch(BranchChoice, draftPictures: Set<Int>)
+    /// Something about the list of sessions.
+    case sessionList(SessionListRequest)
+    /// Write the sampling options into the configuration file; answers by `optionsSaved` or `optionsNotSaved`.
+    case saveOptions(GenerationOptions)
+    /// Load another model; answers by `modelLoaded` or `modelChangeFailed`.
+    case changeModel(path: String)
+    /// Find out what there is to know about the program's surroundings; answers by `diagnosed`.
+    case diagnose(screen: Size)
+    /// Something was sent that later conversations can bring back.
+    case historyAppended(String)
+    /// Give the screen up and have the user's own editor change a text; answers by `externallyEdited`.
+    case editExternally(String)
+    /// Find the files that a path may go on to; answers by `pathsCompleted`.
+    case completePath(PathCompletion)
     /// The system text or the sampling options have changed.
     case saveSettings(systemText: String?, GenerationOptions)
     case replay(ReplayCommand)
@@ -84,6 +98,21 @@ package struct FoundMedium: Hashable, Sendable {
     package init(path: String, isClip: Bool) {
         self.path = path
         self.isClip = isClip
+    }
+}
+
+/// The beginning of a path, of which the rest is wanted.
+package struct PathCompletion: Hashable, Sendable {
+    package let request: Int
+    /// The folder to look in, with `~` resolved; empty is the current one.
+    package let folder: String
+    /// What the names begin with.
+    package let prefix: String
+
+    package init(request: Int, folder: String, prefix: String) {
+        self.request = request
+        self.folder = folder
+        self.prefix = prefix
     }
 }
 

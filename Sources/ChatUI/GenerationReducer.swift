@@ -29,7 +29,7 @@ enum GenerationReducer {
     /// Starts the next answer when the model is free and a question waits.
     static func startNext(_ state: inout AppState) -> [Effect] {
         guard case .ready = state.model, state.answer == nil, state.overflow == nil, !state.awaitsConversation,
-            !state.waiting.isEmpty
+            state.loadingModel == nil, !state.waiting.isEmpty
         else { return [] }
         let id = state.waiting.removeFirst()
         return start(&state, id, origin: .end, remedy: nil) ?? startNext(&state)

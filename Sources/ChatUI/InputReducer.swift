@@ -5,7 +5,7 @@ enum InputReducer {
     static func reduce(_ state: inout AppState, _ event: InputEvent) -> [Effect] {
         switch event {
         case .resized(let size):
-            state.size = size
+            state.resize(to: size)
             return []
         case .resumed:
             return [.redraw]
@@ -17,6 +17,7 @@ enum InputReducer {
             guard state.replay == nil else { return [] }
             state.isAskingToLeave = false
             if PictureViewReducer.leave(&state) { return [] }
+            if let effects = BrowserReducer.paste(&state, text) { return effects }
             return PasteReducer.pasted(&state, text)
         case .key(let key):
             return self.key(&state, key)
@@ -24,10 +25,13 @@ enum InputReducer {
     }
 
     private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
-        if let effects = PictureViewReducer.key(&state, key) { return effects }
+        if let effects = PictureViewReducer.key(&state, key) ?? BrowserReducer.key(&state, key) { return effects }
         if let effects = everywhere(&state, key) { return effects }
         if state.replay != nil { return replay(&state, key) }
         if state.overflow != nil { return OverflowReducer.reduce(&state, key) }
+        if let effects = HistoryReducer.key(&state, key) { return effects }
+        if state.hasPrefixKey { return prefixed(&state, key) }
+        if key != Key(.tab) { state.completions = [] }
         return chat(&state, key)
     }
 
@@ -35,7 +39,8 @@ enum InputReducer {
     private static func everywhere(_ state: inout AppState, _ key: Key) -> [Effect]? {
         if key == .control("c") {
             if state.isAskingToLeave { return leave(&state) }
-            if let effects = GenerationReducer.stop(&state) { return effects }
+            // Pressed again while the answer is stopping, it is meant for the program.
+            if state.answer?.isStopping == false, let effects = GenerationReducer.stop(&state) { return effects }
             if state.replay != nil { return [.replay(.leave)] }
             state.isAskingToLeave = true
             return []
@@ -61,6 +66,21 @@ enum InputReducer {
             return escape(&state)
         case (.character("d"), .control) where state.editor.isEmpty:
             return leave(&state)
+        case (.character("g"), .control):
+            state.inputErrors = []
+            state.inputNote = nil
+            _ = BranchReducer.stopEditing(&state)
+            return []
+        case (.character("x"), .control):
+            state.hasPrefixKey = true
+            return []
+        case (.character("r"), .control):
+            HistoryReducer.begin(&state)
+            return []
+        case (.tab, []):
+            return CompletionReducer.complete(&state)
+        case (.character("o"), .control):
+            return BrowserReducer.toggle(&state)
         case (.function(1), _):
             HelpCommand.show(&state)
             return []
@@ -77,6 +97,17 @@ enum InputReducer {
             _ = state.editor.handle(key, columns: ScreenGeometry.editorColumns(state.size))
             return []
         }
+    }
+
+    /// The key after Ctrl-X.
+    private static func prefixed(_ state: inout AppState, _ key: Key) -> [Effect] {
+        state.hasPrefixKey = false
+        switch key {
+        case .control("e"): return [.editExternally(state.editor.text)]
+        case .control("u"): state.editor.undo()
+        default: break
+        }
+        return []
     }
 
     private static func branch(_ state: inout AppState, step: Int) -> [Effect] {
@@ -121,8 +152,8 @@ enum InputReducer {
             let typed = Array(before[invocation.range])
             if !command.placesItself { removeCommand(invocation, &state) }
             do throws(CommandProblem) {
-                let effects = try command.run(invocation, &state)
-                state.history.append(typed)
+                var effects = try command.run(invocation, &state)
+                effects.append(remember(&state, typed))
                 if command.mayFailLater {
                     state.takenCommand = AppState.TakenCommand(before: before, after: state.editor.elements)
                 }
@@ -177,10 +208,17 @@ enum InputReducer {
             return []
         }
         state.sendsWhenLoaded = false
-        state.history.append(state.editor.elements)
+        let sent = remember(&state, state.editor.elements)
         state.editor = state.editor.emptied
         state.usedHints.insert(.send)
-        return GenerationReducer.ask(&state, parts)
+        return [sent] + GenerationReducer.ask(&state, parts)
+    }
+
+    /// Keeps what was sent for Up, Ctrl-R and the next conversations.
+    private static func remember(_ state: inout AppState, _ elements: [Editor.Element]) -> Effect {
+        state.history.append(elements)
+        // A placeholder means nothing in another conversation.
+        return .historyAppended(CommandLine.trimmed(elements.filter { $0.pictureNumber == nil }.map(\.text).joined()))
     }
 
     private static func leave(_ state: inout AppState) -> [Effect] {

@@ -6,7 +6,15 @@ enum ModelReducer {
                 state.model = .loading(name: name, share: min(max(0, share), 1), since: since)
             }
         case .modelLoaded(let model):
+            if state.loadingModel != nil { state.inputNote = "answers come from \(model.name) from here on" }
+            state.loadingModel = nil
+            state.takenCommand = nil
             state.model = .ready(model)
+            return GenerationReducer.startNext(&state)
+        case .modelChangeFailed(let message):
+            state.loadingModel = nil
+            state.inputErrors = [message]
+            InputReducer.giveCommandBack(&state)
             return GenerationReducer.startNext(&state)
         case .modelFailed(let message):
             state.model = .failed(message)

@@ -42,6 +42,7 @@ enum PictureReducer {
             state.pictures[next] = Picture(number: next, path: path)
             requests.append(PictureRequest(number: next, path: path))
         }
+        for request in requests { state.pictures[request.number]?.request = request }
         let placeholders = requests.map { Editor.Element.picture($0.number) }
         let elements = Array(placeholders.map { [$0] }.joined(separator: [.character(" ")]))
         func expand(_ editor: inout Editor) {

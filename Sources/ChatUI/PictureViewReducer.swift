@@ -36,12 +36,12 @@ enum PictureViewReducer {
 
     /// Asks for the picture at the screen's size, once for each.
     static func request(_ state: inout AppState) -> [Effect] {
-        guard let view = state.pictureView, view.requestedSize != state.size,
+        guard let view = state.pictureView, view.requestedSize != state.screenSize,
             let facts = state.pictures[view.number]?.facts
         else { return [] }
-        state.pictureView?.requestedSize = state.size
+        state.pictureView?.requestedSize = state.screenSize
         state.pictureView?.block = nil
-        let room = Size(columns: state.size.columns, rows: max(1, state.size.rows - 1))
+        let room = Size(columns: state.screenSize.columns, rows: max(1, state.screenSize.rows - 1))
         guard facts.clip != nil else { return [.renderView(number: view.number, size: room, strip: nil)] }
         let strip = StripLayout.filling(facts, room)
         return [.renderView(number: view.number, size: strip.size, strip: strip)]
@@ -61,7 +61,7 @@ enum PictureView {
         guard let picture = state.pictures[view.number], let facts = picture.facts else { return }
         let key = " any key goes back "
         let name = Picture.placeholder(view.number, isClip: picture.isClip)
-        let caption = "\(name) " + facts.caption(modelSees: state.modelSees)
+        let caption = "\(name) " + state.caption(facts)
         let room = state.size.columns - key.count - 1
         frame.draw(
             TextWidth.truncated(SanitizedText.clean(caption, newlines: .joined), to: max(1, room)),

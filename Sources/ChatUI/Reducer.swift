@@ -11,7 +11,8 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .ticked(let now):
         state.now = now
         effects = []
-    case .modelLoadingProgressed, .modelLoaded, .modelFailed: effects = ModelReducer.reduce(&state, action)
+    case .modelLoadingProgressed, .modelLoaded, .modelFailed, .modelChangeFailed:
+        effects = ModelReducer.reduce(&state, action)
     case .pictureLoaded(let number, let facts): effects = PictureReducer.loaded(&state, number, facts)
     case .pictureFailed(let number, let message): effects = PictureReducer.failed(&state, number, message)
     case .previewRendered(let number, let block):
@@ -44,6 +45,31 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .answerResumed(let text):
         GenerationReducer.resumed(&state, text)
         effects = []
+    case .historyLoaded(let entries):
+        let sent = state.history.entries
+        state.history = EditorHistory(entries.map { $0.map { .character($0) } } + sent)
+        effects = []
+    case .draftRestored(let parts): effects = DraftReducer.restored(&state, parts)
+    case .optionsSaved(let path):
+        state.takenCommand = nil
+        state.inputNote = "saved in \(path)"
+        effects = []
+    case .optionsNotSaved(let message):
+        state.inputErrors = [message]
+        InputReducer.giveCommandBack(&state)
+        effects = []
+    case .diagnosed(let report):
+        state.showFromTop(state.appendItem(.program, report))
+        effects = []
+    case .externallyEdited(let text):
+        ExternalEditing.edited(&state, text)
+        effects = []
+    case .externalEditorFailed(let message):
+        state.inputErrors = [message]
+        effects = []
+    case .pathsCompleted(let request, let names):
+        CompletionReducer.completed(&state, request, names)
+        effects = []
     case .sessionSaved(let name):
         state.sessionName = name
         effects = []
@@ -57,6 +83,14 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     case .themeChanged, .themeFailed, .themesListed:
         ThemeReducer.reduce(&state, action)
+        effects = []
+    case .sessionsListed(let request, let sessions):
+        BrowserReducer.listed(&state, request, sessions)
+        effects = []
+    case .sessionDeleted(let deleted): effects = BrowserReducer.deleted(&state, deleted)
+    case .sessionListChanged: effects = BrowserReducer.changed(&state)
+    case .sessionListFailed(let message):
+        BrowserReducer.failed(&state, message)
         effects = []
     case .replayAdvanced(let status, let items):
         state.replay = status

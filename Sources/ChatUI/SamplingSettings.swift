@@ -100,6 +100,11 @@ package enum SamplingOption {
     /// The values that an option takes, for people.
     package static func range(_ name: String) -> String { SamplingSetting.named(name)?.range ?? "" }
 
+    /// An option's value as `change` takes it; empty when there is none of that name.
+    package static func text(_ name: String, of options: GenerationOptions) -> String {
+        SamplingSetting.named(name)?.show(options) ?? ""
+    }
+
     /// Changes an option; false when there is none of that name, or the text is no value of it.
     package static func change(_ name: String, to text: String, in options: inout GenerationOptions) -> Bool {
         SamplingSetting.named(name)?.change(&options, text) ?? false

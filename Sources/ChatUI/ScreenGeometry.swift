@@ -44,6 +44,12 @@ struct ScreenGeometry: Equatable {
         hintRow = hintRows == 1 ? messages.endRow : nil
     }
 
+    /// Whether the list of sessions has room beside the conversation.
+    static func showsBrowserBeside(_ screen: Size) -> Bool { screen.columns >= 100 }
+
+    /// Cells of the list of sessions where it stands beside the conversation.
+    static func browserColumns(_ screen: Size) -> Int { min(44, max(32, screen.columns / 4)) }
+
     static func isCompact(_ size: Size) -> Bool { size.columns < 60 || size.rows < 18 }
 
     /// Cells for the editor's text, beside its mark.
@@ -74,6 +80,12 @@ enum InputMessages {
         for error in state.inputErrors {
             lines += TextWrapping.wrap("⚠ " + SanitizedText.clean(error), columns: columns, style: theme.error)
         }
+        if let search = state.historySearch {
+            lines += TextWrapping.wrap(HistoryReducer.line(search), columns: columns, style: theme.accent)
+        }
+        if !state.completions.isEmpty {
+            lines += TextWrapping.wrap(CompletionReducer.line(state.completions), columns: columns, style: theme.dim)
+        }
         if let editing = state.editing {
             let questions = state.items.filter { $0.speaker == .user && $0.place != nil }
             let number = questions.firstIndex { $0.place?.messageID == editing.messageID }.map { " \($0 + 1)" } ?? ""
@@ -98,7 +110,7 @@ enum InputMessages {
             guard let picture = state.pictures[number], let facts = picture.facts else { continue }
             let style = state.modelSees == false ? theme.warning : theme.dim
             let text =
-                "\(Picture.placeholder(number, isClip: picture.isClip)) \(facts.caption(modelSees: state.modelSees))"
+                "\(Picture.placeholder(number, isClip: picture.isClip)) \(state.caption(facts))"
             lines += TextWrapping.wrap(text, columns: columns, style: style)
         }
         if numbers.count > maximumPictures {

@@ -54,6 +54,41 @@ struct ShellWord: Equatable {
         return words
     }
 
+    /// Whether the next character would begin a word, as it does behind a space.
+    static func endsBetweenWords(_ text: String) -> Bool {
+        split(text).count < split(text + "x").count
+    }
+
+    /// The quote that is still open at a text's end.
+    static func openQuote(_ text: String) -> Character? {
+        var quote: Character?
+        var isEscaped = false
+        for character in text {
+            if isEscaped {
+                isEscaped = false
+            } else if character == "\\" && quote != "'" {
+                isEscaped = true
+            } else if quote == character {
+                quote = nil
+            } else if quote == nil, character == "'" || character == "\"" {
+                quote = character
+            }
+        }
+        return quote
+    }
+
+    /// Text spelt so that `split` gives it back, behind an open quote where there is one.
+    static func escaped(_ text: String, quote: Character?) -> String {
+        switch quote {
+        case "'": text.replacing("'", with: "'\\''")
+        case "\"": text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        default:
+            text.map { character in
+                character.isWhitespace || "'\"\\*?[]".contains(character) ? "\\\(character)" : String(character)
+            }.joined()
+        }
+    }
+
     /// The pattern with `~` replaced by the home folder, whose own characters stand for themselves.
     func expandedPattern(homeFolder: String) -> String {
         guard pattern.hasPrefix("~/") else { return pattern }

@@ -47,7 +47,11 @@ enum StatusLine {
         if let answer = state.answer { used += answer.tokens }
         let share = min(1, Double(max(0, used)) / Double(model.contextLength))
         let style = share > 0.9 ? theme.warning : theme.gauge
-        let count = "\(FigureText.grouped(used))/\(FigureText.grouped(model.contextLength))"
+        // What the draft's pictures will add is known before they are sent.
+        let coming = state.draftPictureTokens
+        let count =
+            "\(FigureText.grouped(used))\(coming > 0 ? "+" + FigureText.grouped(coming) : "")"
+            + "/\(FigureText.grouped(model.contextLength))"
         return TextLine([
             Span("▕", theme.dim), Span(bar(share, columns: 6), style), Span("▏", theme.dim),
             Span(isNarrow ? count : " \(count) tokens", theme.dim),
@@ -69,6 +73,10 @@ enum StatusLine {
             guard let share else { return TextLine("loading", theme.accent) }
             let left = timeLeft(share, elapsed: state.now - since)
             return TextLine("loading \(Int(share * 100))%\(left)", theme.accent)
+        }
+        if let name = state.loadingModel {
+            let shown = TextWidth.truncated(SanitizedText.clean(name, newlines: .joined), to: 28)
+            return TextLine("loading \(shown)", theme.accent)
         }
         guard let answer = state.answer else { return nil }
         if answer.isStopping { return TextLine("stopping", theme.accent) }

@@ -4,6 +4,28 @@ import Screen
 ///
 /// Takes the state's own size and clock.
 package func view(_ state: AppState, theme: Theme = .standard) -> Frame {
+    guard let browser = state.browser, state.pictureView == nil else { return conversationView(state, theme: theme) }
+    var frame = Frame(size: state.screenSize)
+    let minimum = ScreenGeometry.minimumSize
+    guard frame.size.columns >= minimum.columns, frame.size.rows >= minimum.rows else {
+        drawTooSmall(&frame, minimum)
+        return frame
+    }
+    var columns = frame.size.columns
+    if ScreenGeometry.showsBrowserBeside(frame.size) {
+        columns = ScreenGeometry.browserColumns(frame.size)
+        let chat = conversationView(state, theme: theme)
+        for row in 0..<chat.size.rows {
+            for column in 0..<chat.size.columns { frame[columns + column, row] = chat[column, row] }
+        }
+    }
+    BrowserView.draw(
+        browser, state, theme, Rect(column: 0, row: 0, columns: columns, rows: frame.size.rows), &frame)
+    return frame
+}
+
+/// Everything but the list of sessions.
+private func conversationView(_ state: AppState, theme: Theme) -> Frame {
     var frame = Frame(size: state.size)
     // Where a theme has a background of its own, it is everywhere.
     if theme.text.background != .standard { frame.fill(frame.bounds, style: theme.text) }

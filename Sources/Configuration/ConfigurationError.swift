@@ -8,5 +8,7 @@ package enum ConfigurationError: Error, Hashable, Sendable {
     case syntax(path: String, line: Int, column: Int, problem: String)
     case unknownKey(path: String, line: Int, key: String, known: [String])
     case wrongValue(path: String, line: Int, key: String, found: String, expected: String)
+    /// The key is written in a way that the program does not change.
+    case cannotEdit(path: String, key: String)
     case unknownTheme(name: String, known: [String], folder: String)
 }

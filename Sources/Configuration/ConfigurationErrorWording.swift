@@ -14,6 +14,9 @@ extension ConfigurationError: CustomStringConvertible {
             "\(path), line \(line): unknown key `\(key)`: use one of \(known.joined(separator: ", ")), or remove the line"
         case .wrongValue(let path, let line, let key, let found, let expected):
             "\(path), line \(line): `\(key)` is \(found): write \(expected)"
+        case .cannotEdit(let path, let key):
+            "\(path): `\(key)` is written in a way that cannot be changed here, or holds what a file cannot: "
+                + "write it as a table, [\(key)], or edit the file"
         case .unknownTheme(let name, let known, let folder):
             "no theme is called \(name): use one of \(known.joined(separator: ", ")), the path of a file, "
                 + "or put \(name).toml into \(folder)"

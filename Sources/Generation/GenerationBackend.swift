@@ -62,6 +62,8 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var contextLength: Int
     /// Whether pictures and clips reach the model.
     package var seesImages: Bool
+    /// What pictures and clips take from the context.
+    package var mediaCost: MediaCost
     /// The kernel variant in use, such as `avx2`.
     package var kernel: String
     /// `exact` or `fast`.
@@ -72,7 +74,7 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package init(
         name: String, path: String, architecture: String, parameterCount: Int, weightType: String,
         templateName: String, contextLength: Int, seesImages: Bool, kernel: String, precision: String,
-        cacheType: String = "f32"
+        cacheType: String = "f32", mediaCost: MediaCost = .nothing
     ) {
         self.name = name
         self.path = path
@@ -85,7 +87,25 @@ package struct ModelDescription: Sendable, Equatable, Codable {
         self.kernel = kernel
         self.precision = precision
         self.cacheType = cacheType
+        self.mediaCost = mediaCost
     }
+}
+
+/// Tokens that pictures and clips take from a model's context, with what the model has around them.
+package struct MediaCost: Sendable, Equatable, Codable {
+    package var image: Int
+    /// A clip, but for its frames.
+    package var clip: Int
+    package var frame: Int
+
+    package init(image: Int, clip: Int, frame: Int) {
+        self.image = image
+        self.clip = clip
+        self.frame = frame
+    }
+
+    /// Of a model that cannot see.
+    package static let nothing = MediaCost(image: 0, clip: 0, frame: 0)
 }
 
 /// What a prompt takes from the context.

@@ -91,7 +91,7 @@ package final class LoadedModel: Sendable {
             parameterCount: network.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: visual != nil, kernel: Kernels.variantName, precision: "exact",
-            cacheType: options.cacheType.name.lowercased())
+            cacheType: options.cacheType.name.lowercased(), mediaCost: visualTokens?.cost ?? .nothing)
     }
 
     /// The same model with a context of another length; the file stays mapped and nothing is read anew.

@@ -1,5 +1,10 @@
+import CUtf8proc
+
 /// Measuring text in cells.
 package enum TextWidth {
+    /// The version of the library that knows of Unicode.
+    package static var libraryVersion: String { String(cString: utf8proc_version()) }
+
     /// Cells that a text takes on one line; newlines count nothing.
     package static func columns(of text: String) -> Int {
         Graphemes(text).reduce(0) { $0 + $1.columns }

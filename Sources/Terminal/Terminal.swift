@@ -69,6 +69,19 @@ package final class Terminal {
         writer.invalidate()
     }
 
+    /// Gives the terminal to something else that runs until `work` returns; show a frame then.
+    package func lend<Value>(to work: () -> Value) -> Value {
+        emu_curses_release()
+        defer {
+            emu_curses_reclaim()
+            writer.invalidate()
+        }
+        return work()
+    }
+
+    /// The screen library's name and version.
+    package static var libraryVersion: String { String(cString: emu_curses_version()) }
+
     /// Gives the terminal back as it was found. May be called again.
     package func stop() {
         emu_curses_stop()

@@ -69,6 +69,12 @@ package struct VisualTokens: Sendable, Equatable {
             imageSlots: imageSlots, frameSlots: frameSlots, imageToken: image, frameToken: frame, opening: [opening],
             closing: [closing], clipOpening: [clip])
     }
+
+    /// What pictures and clips take, with the ids around them.
+    package var cost: MediaCost {
+        let around = opening.count + closing.count
+        return MediaCost(image: imageSlots + around, clip: clipOpening.count, frame: frameSlots + around)
+    }
 }
 
 /// Makes a model's input out of a conversation. Immutable: it counts and builds while the engine is busy.

@@ -107,6 +107,11 @@ final class TerminalSession {
         try wait(for: text.debugDescription) { $0.contains(text) }
     }
 
+    @discardableResult
+    func wait(for pattern: some RegexComponent) throws -> String {
+        try wait(for: "the pattern") { $0.contains(pattern) }
+    }
+
     /// Waits for the chat's end and returns its status, with the screen as it is then.
     func finishChat() throws -> (status: Int, screen: String) {
         let screen = try wait(for: "the end of the chat") { screen in

@@ -285,3 +285,34 @@ import Testing
         }
     }
 }
+
+@Suite struct AttachmentCostTests {
+    private func chat(sees: Bool) -> ScriptedChat {
+        var model = ScriptedChat.blindModel
+        model.seesImages = sees
+        model.mediaCost = MediaCost(image: 64, clip: 2, frame: 40)
+        var chat = ScriptedChat(model: .ready(model))
+        chat.type("See /image a.jpg\n")
+        chat.load(1, "a.jpg")
+        chat.type("and /video b.mp4 --frames 4\n")
+        chat.act(
+            .pictureLoaded(
+                number: 2,
+                PictureFacts(
+                    name: "b.mp4", width: 64, height: 48,
+                    clip: ClipFacts(times: [1, 2, 3, 4], frameCount: 40, seconds: 5))))
+        return chat
+    }
+
+    @Test func whatAttachmentsWillTakeIsShownBeforeTheyAreSent() {
+        let text = chat(sees: true).frame.plainText
+        #expect(text.contains("[Image #1] a.jpg · 640×480 · 64 tokens"))
+        #expect(text.contains("[Video #2] b.mp4 · 64×48 · 4 of 40 frames · 5.0 s · 162 tokens"))
+        #expect(text.contains(" 0+226/2,048 tokens"))
+    }
+
+    @Test func whatCannotBeSeenTakesNothing() {
+        let text = chat(sees: false).frame.plainText
+        #expect(text.contains(" 0/2,048 tokens") && !text.contains("64 tokens"))
+    }
+}

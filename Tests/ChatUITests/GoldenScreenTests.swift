@@ -198,6 +198,42 @@ enum Screens {
             }
             return chat
         },
+        Screen(name: "sessions") { size in
+            var chat = conversation(size)
+            chat.type("half a draft")
+            chat.press(.control("o"))
+            chat.act(.sessionsListed(request: 1, sessions))
+            chat.act(.sessionSaved(name: "a"))
+            chat.press(.down)
+            return chat
+        },
+        Screen(name: "sessions-search") { size in
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows)
+            chat.press(.control("o"))
+            chat.type("論文")
+            var found = sessions[2]
+            found.excerpt = "…the emu の論文 says in table 2 that 👨‍👩‍👧 and"
+            chat.act(.sessionsListed(request: 3, [found]))
+            chat.act(
+                .sessionDeleted(
+                    SessionBrowser.Deleted(name: "b", title: "receipts march", path: "/s/trash/b.json")))
+            return chat
+        },
+        Screen(name: "history-search") { size in
+            var chat = conversation(size)
+            chat.act(.historyLoaded(["What is an emu?", "犬の名前を三つ教えて"]))
+            chat.press(.control("r"))
+            chat.type("犬")
+            return chat
+        },
+        Screen(name: "completion") { size in
+            var chat = conversation(size)
+            chat.type("/image ~/Pictures/d")
+            chat.press(Key(.tab))
+            chat.act(
+                .pathsCompleted(request: 1, ["dog 1.jpg", "dog 2.jpg", "dogs/", "犬.png"].filter { $0.hasPrefix("d") }))
+            return chat
+        },
         Screen(name: "replay") { size in
             var chat = conversation(size)
             let status = ReplayStatus(position: 42, duration: 130, speed: 1, isPaused: false)
@@ -231,6 +267,14 @@ enum Screens {
         chat.finish()
         return chat
     }
+
+    private static let sessions = [
+        RecentSession(name: "a", title: "dogs of the park", time: ScriptedChat.noon - 60, turns: 12, pictures: 2),
+        RecentSession(name: "b", title: "receipts march", time: ScriptedChat.noon - 86_400, turns: 1, pictures: 1),
+        RecentSession(
+            name: "c", title: "emu の論文, table 2, and a title that goes on and on", time: ScriptedChat.noon - 1e7,
+            turns: 3, pictures: 0),
+    ]
 
     private static func preview(_ size: Size) -> CellBlock? {
         let glyphs = ["▁", "▃", "▅", "▇", "█"]

@@ -7,6 +7,8 @@ import Testing
 struct ScriptedChat {
     var state: AppState
     var effects: [Effect] = []
+    /// What went into the history; not among the effects that `act` returns.
+    var sent: [String] = []
 
     /// 2026-03-05 14:02:00 GMT.
     static let noon = 1_772_719_320.0
@@ -24,7 +26,11 @@ struct ScriptedChat {
 
     @discardableResult
     mutating func act(_ action: Action) -> [Effect] {
-        let new = reduce(into: &state, action)
+        let new = reduce(into: &state, action).filter { effect in
+            guard case .historyAppended(let text) = effect else { return true }
+            sent.append(text)
+            return false
+        }
         effects += new
         return new
     }

@@ -142,6 +142,7 @@ import Testing
 
     @Test func everyMessageHasARemedy() {
         let errors: [ConfigurationError] = [
+            .cannotEdit(path: "c", key: "options"),
             .unreadable(path: "p", reason: "r"), .tooLarge(path: "p", limit: 1024), .notText(path: "p", byte: 1),
             .syntax(path: "p", line: 1, column: 2, problem: "x"),
             .unknownKey(path: "p", line: 1, key: "k", known: ["a"]),

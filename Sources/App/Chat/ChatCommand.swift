@@ -46,11 +46,13 @@ struct ChatCommand: AsyncParsableCommand {
         state.inputNote = model.precisionNote
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),
-            screen: screen)
+            screen: screen, configurationPath: appearance.configurationPath)
         await effects.start(modelPath: modelPath, options: model.options)
         screen.run(&state) { effects.perform($0) }
+        let draftProblem = effects.keepDraft(state.draft)
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
         screen.stop()
+        if let draftProblem { StandardError.write("emuchat: what was not sent is lost: \(draftProblem)\n") }
         if let name = await keeper.savedName {
             print("Conversation saved as \(name). Go on with it: emuchat --session \(name)")
         }

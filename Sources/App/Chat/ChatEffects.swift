@@ -3,21 +3,32 @@ import ChatUI
 import Foundation
 import Generation
 import Inference
+import Synchronization
 
 /// Does what the reducer asks for, off the event loop, and posts what came of it.
 final class ChatEffects: Sendable {
     private let keeper: ConversationKeeper
     private let store: SessionStore
     private let shelf: PictureShelf
+    private let configurationPath: String
     private let mailbox: ActionMailbox
     /// Effects on the conversation, one after another in the order in which they were asked for.
     private let queue: AsyncStream<@Sendable () async -> Void>.Continuation
     private let worker: Task<Void, Never>
+    /// Small files beside the sessions, one after another.
+    private let files = DispatchQueue(label: "emuchat.files")
+    private let modelOptions = Mutex(ModelOptions())
+    /// The number of the last list of sessions that was asked for.
+    private let listRequest = Atomic<Int>(0)
 
     /// How many earlier sessions the start screen offers.
     private static let recentCount = 3
 
-    init(keeper: ConversationKeeper, store: SessionStore, shelf: PictureShelf, screen: ChatScreen) {
+    init(
+        keeper: ConversationKeeper, store: SessionStore, shelf: PictureShelf, screen: ChatScreen,
+        configurationPath: String
+    ) {
+        self.configurationPath = configurationPath
         self.keeper = keeper
         self.store = store
         self.shelf = shelf
@@ -29,8 +40,29 @@ final class ChatEffects: Sendable {
         }
     }
 
+    /// Keeps what was being written for the next time; the text says what went wrong.
+    func keepDraft(_ parts: [DraftPart]) -> String? {
+        let here = FileManager.default.currentDirectoryPath
+        func absolute(_ path: String) -> String {
+            path.hasPrefix("/") ? path : (here as NSString).appendingPathComponent(path)
+        }
+        let kept = parts.map { part -> DraftPart in
+            switch part {
+            case .text: part
+            case .image(let path): .image(path: absolute(path))
+            case .video(let path, let frames): .video(path: absolute(path), frames: frames)
+            }
+        }
+        do throws(SessionError) { try DraftFile(path: Folders.draft.path).save(kept) } catch {
+            return error.description
+        }
+        return nil
+    }
+
     /// Stops what runs, and returns when everything asked for is saved; `unanswered` are questions that still waited.
     func finish(unanswered: [AppState.Unanswered], systemText: String?) async {
+        // Before anything that takes time.
+        files.sync {}
         await keeper.beginClosing()
         for unanswered in unanswered {
             queue.yield { [keeper] in
@@ -44,6 +76,11 @@ final class ChatEffects: Sendable {
     /// Begins to load the model, shows the session that was asked for, and lists earlier ones.
     func start(modelPath: String, options: ModelOptions) async {
         await keeper.connect(shelf: shelf, mailbox: mailbox)
+        modelOptions.withLock { $0 = options }
+        if let entries = try? InputHistoryFile(path: Folders.history.path).entries(), !entries.isEmpty {
+            mailbox.post(.historyLoaded(entries))
+        }
+        mailbox.post(.draftRestored(DraftFile(path: Folders.draft.path).parts()))
         Task.detached { await self.loadModel(modelPath, options) }
         Task.detached { await self.showSessions() }
     }
@@ -66,16 +103,42 @@ final class ChatEffects: Sendable {
         }
     }
 
+    /// Loads another model; the one before stays when that fails.
+    private func changeModel(_ path: String) async {
+        var options = modelOptions.withLock { $0 }
+        // It was chosen for the first model.
+        options.templateName = nil
+        do throws(InferenceError) {
+            let engine = try InferenceEngine(model: LoadedModel(path: path, options: options))
+            await keeper.use(engine)
+            mailbox.post(.modelLoaded(engine.model))
+            _ = await engine.modelDigest()
+        } catch {
+            mailbox.post(.modelChangeFailed(error.description))
+        }
+    }
+
+    private func sessionList(_ request: SessionListRequest) {
+        let list = SessionList(store: store)
+        switch request {
+        case .list(let query, let number):
+            // Only the newest question matters, however fast the user types.
+            listRequest.store(number, ordering: .relaxed)
+            Task.detached { [mailbox, self] in
+                guard listRequest.load(ordering: .relaxed) == number else { return }
+                mailbox.post(.sessionsListed(request: number, list.entries(matching: query)))
+            }
+        case .retitle(let name, let title):
+            queue.yield { [keeper] in await keeper.retitle(name, title) }
+        case .delete(let name, let title):
+            queue.yield { [mailbox] in mailbox.post(list.delete(name, title: title)) }
+        case .restore(let name, let path):
+            queue.yield { [mailbox] in mailbox.post(list.restore(name, path: path)) }
+        }
+    }
+
     private func recentSessions() -> [RecentSession] {
-        let entries = (try? store.list()) ?? []
-        let summaries = entries.compactMap { entry -> SessionStore.Summary? in
-            if case .session(let summary) = entry { summary } else { nil }
-        }
-        return summaries.prefix(Self.recentCount).map { summary in
-            RecentSession(
-                name: summary.name, title: summary.title, time: Double(summary.updated.milliseconds) / 1000,
-                turns: summary.turns, pictures: summary.pictures)
-        }
+        Array(SessionList(store: store).entries(matching: "").prefix(Self.recentCount))
     }
 
     func perform(_ effect: Effect) {
@@ -104,11 +167,33 @@ final class ChatEffects: Sendable {
             Task.detached { [keeper] in await keeper.cancel() }
         case .startNewSession:
             queue.yield { [keeper] in await keeper.startNew() }
+        case .sessionList(let request):
+            sessionList(request)
         case .openSession(let name, let draftPictures):
             queue.yield { [keeper] in await keeper.open(name, draftPictures: draftPictures) }
         case .showBranch(let choice, let draftPictures):
             queue.yield { [keeper] in await keeper.showBranch(choice, draftPictures: draftPictures) }
-        case .saveSettings, .replay, .useTheme, .listThemes, .suspend, .redraw, .quit:
+        case .historyAppended(let text):
+            files.async { [mailbox] in
+                do throws(SessionError) { try InputHistoryFile(path: Folders.history.path).append(text) } catch {
+                    mailbox.post(.sessionFailed(error.description))
+                }
+            }
+        case .saveOptions(let options):
+            files.async { [mailbox, configurationPath] in
+                mailbox.post(OptionsSaving.save(options, to: configurationPath))
+            }
+        case .completePath(let request):
+            Task.detached { [mailbox] in mailbox.post(PathCompleter.complete(request)) }
+        case .changeModel(let path):
+            queue.yield { [self] in await changeModel(path) }
+        case .diagnose(let screen):
+            Task.detached { [mailbox, keeper, store] in
+                let model = await keeper.model
+                mailbox.post(
+                    .diagnosed(Doctor(model: model, store: store, screen: screen).report))
+            }
+        case .saveSettings, .replay, .useTheme, .listThemes, .suspend, .redraw, .quit, .editExternally:
             // Settings travel with each question; the rest is the screen's.
             break
         }

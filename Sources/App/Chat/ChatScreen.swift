@@ -97,6 +97,9 @@ final class ChatScreen {
                 terminal.invalidate()
             case .suspend:
                 terminal.suspend()
+            case .editExternally(let text):
+                let edited = terminal.lend { ExternalEditor.edit(text) }
+                handle(edited, &state, perform)
             case .quit, .replay(.leave):
                 isFinished = true
             case .useTheme(let name):

@@ -51,6 +51,9 @@ package actor ConversationKeeper {
         self.engine = engine
     }
 
+    /// The model in use; nil while there is none.
+    var model: ModelDescription? { engine?.model }
+
     /// The name under which there is a conversation to come back to.
     var savedName: String? { session.messages.isEmpty ? nil : writer?.name }
 
@@ -78,6 +81,17 @@ package actor ConversationKeeper {
         } catch {
             mailbox?.post(.sessionFailed(error.description))
         }
+    }
+
+    /// Gives a session another title, also the one that is open.
+    func retitle(_ name: String, _ title: String) {
+        guard name == writer?.name else {
+            mailbox?.post(SessionList(store: store).retitle(name, title))
+            return
+        }
+        session.title = title
+        save()
+        mailbox?.post(.sessionListChanged)
     }
 
     /// Shows a branch of the session, and remembers that it is the one shown.

@@ -34,6 +34,12 @@ void emu_curses_stop(void);
 /// Gives the terminal back for a stop of the job, stops, and takes it again when the job continues.
 void emu_curses_suspend(void);
 
+/// Gives the terminal to another program, which is run and ended before emu_curses_reclaim takes it again.
+void emu_curses_release(void);
+void emu_curses_reclaim(void);
+/// The library's name and version.
+const char *emu_curses_version(void);
+
 /// Colours and colour pairs of the terminal; 0 when it has none.
 int emu_curses_colors(void);
 int emu_curses_pairs(void);
