@@ -152,6 +152,8 @@ struct ChatScreenEditingTests {
         try chat.terminal.press("C-_")
         try chat.terminal.wait(for: "the session again") { !$0.contains("deleted") && $0.contains("receipts of march") }
         try chat.terminal.press("Escape")
+        // A key right behind Esc would be one with Alt.
+        try chat.terminal.wait(for: "the list's end") { !$0.contains("Ctrl-R renames") }
         try leave(chat)
     }
 

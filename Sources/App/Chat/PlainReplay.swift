@@ -15,16 +15,25 @@ struct PlainReplay {
 
     func run() async throws {
         let began = ContinuousClock.now
-        var pictureCount = 0
+        var media = MediaCount()
         var dropped: Answer.Dropped?
         for event in timeline.events {
             let due = began + .milliseconds(Int((Double(event.milliseconds) / speed).rounded()))
             if due > .now { try await Task.sleep(until: due, clock: .continuous) }
-            try show(event, &pictureCount, &dropped)
+            try show(event, &media, &dropped)
         }
     }
 
-    private func show(_ event: ReplayEvent, _ pictureCount: inout Int, _ dropped: inout Answer.Dropped?)
+    /// The pictures and clips so far, which are numbered together.
+    private struct MediaCount {
+        var count = 0
+        var clips: Set<Int> = []
+
+        /// How one is written in text.
+        func name(_ number: Int) -> String { Picture.placeholder(number, isClip: clips.contains(number)) }
+    }
+
+    private func show(_ event: ReplayEvent, _ media: inout MediaCount, _ dropped: inout Answer.Dropped?)
         throws(CommandError)
     {
         switch event.kind {
@@ -35,13 +44,16 @@ struct PlainReplay {
                 case .text(let text):
                     try StandardOutput.write(text + "\n")
                 case .image(let image):
-                    pictureCount += 1
+                    media.count += 1
                     try StandardOutput.write(
-                        "image \(pictureCount): \(image.name), \(image.width) by \(image.height)\n")
+                        "image \(media.count): \(image.name), \(image.width) by \(image.height)\n")
                 case .video(let video):
                     // Numbered as one, as on the screen.
-                    if !video.frames.isEmpty { pictureCount += 1 }
-                    try StandardOutput.write("video \(pictureCount): \(video.name), \(video.frames.count) frames\n")
+                    if !video.frames.isEmpty {
+                        media.count += 1
+                        media.clips.insert(media.count)
+                    }
+                    try StandardOutput.write("video \(media.count): \(video.name), \(video.frames.count) frames\n")
                 }
             }
         case .answerBegan(let message):
@@ -51,7 +63,7 @@ struct PlainReplay {
             }
             dropped = message.answer?.dropped
             for number in message.answer?.unseenMedia ?? [] {
-                try StandardOutput.write("did not see [Image #\(number)]\n")
+                try StandardOutput.write("did not see \(media.name(number))\n")
             }
         case .textAdded(_, _, let text):
             try StandardOutput.write(text)
