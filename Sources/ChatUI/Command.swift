@@ -26,6 +26,7 @@ struct Command: Sendable {
             canEndDraft: true, run: AttachCommand.runVideo, placesItself: true, completion: .path),
         Command(
             name: "view", arguments: "[N]", summary: "fill the screen with picture N, or the last one",
+            canEndDraft: true,
             run: PictureViewReducer.run),
         Command(
             name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",

@@ -255,6 +255,15 @@ import Testing
         #expect(chat.state.pictureView == nil && chat.draft == before && !chat.state.isAskingToLeave)
     }
 
+    @Test func whatIsAttachedCanBeSeenBeforeItIsSent() {
+        var chat = chat()
+        let effects = chat.type("what are they? /view 1\n")
+        #expect(effects == [.renderView(number: 1, size: Size(columns: 80, rows: 23), strip: nil)])
+        chat.press(.escape)
+        #expect(chat.draft == "[Image #1] [Image #2] what are they? |")
+        #expect(chat.state.items.isEmpty)
+    }
+
     @Test func anotherSizeDrawsItAnew() {
         var chat = chat()
         chat.press(Key(.enter, .alt))
