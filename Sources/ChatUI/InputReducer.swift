@@ -26,11 +26,15 @@ enum InputReducer {
 
     private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
         if let effects = PictureViewReducer.key(&state, key) ?? BrowserReducer.key(&state, key) { return effects }
+        // Whatever the next key is, it ends the wait for it.
+        let isPrefixed = state.hasPrefixKey
+        state.hasPrefixKey = false
+        if key == .control("c"), state.historySearch != nil { return HistoryReducer.key(&state, .control("g")) ?? [] }
         if let effects = everywhere(&state, key) { return effects }
         if state.replay != nil { return replay(&state, key) }
         if state.overflow != nil { return OverflowReducer.reduce(&state, key) }
         if let effects = HistoryReducer.key(&state, key) { return effects }
-        if state.hasPrefixKey { return prefixed(&state, key) }
+        if isPrefixed { return prefixed(&state, key) }
         if key != Key(.tab) { state.completions = [] }
         return chat(&state, key)
     }
@@ -101,7 +105,6 @@ enum InputReducer {
 
     /// The key after Ctrl-X.
     private static func prefixed(_ state: inout AppState, _ key: Key) -> [Effect] {
-        state.hasPrefixKey = false
         switch key {
         case .control("e"): return [.editExternally(state.editor.text)]
         case .control("u"): state.editor.undo()

@@ -154,7 +154,7 @@ struct ChatConversationTests {
         try chat.terminal.press("C-j")
         try chat.terminal.wait(for: "a clear screen") { $0.hasPrefix("cleared\n") }
         try chat.startBuiltIn("--session \(name)")
-        try chat.terminal.wait(for: "lantern in the forest")
+        try chat.terminal.wait(for: "⏹ interrupted: the program ended")
         let answer = try #require(try chat.session().session.messages.last)
         #expect(answer.answer?.wasInterrupted == true)
         #expect(answer.text.split(whereSeparator: \.isWhitespace).starts(with: words.dropLast()))

@@ -105,12 +105,12 @@ import Testing
         #expect(chat.draft == "Name three dogs|" && chat.state.historySearch == nil && chat.state.items.isEmpty)
     }
 
-    @Test(arguments: [Key.escape, .control("g")])
+    @Test(arguments: [Key.escape, .control("g"), .control("c")])
     func goingBackBringsTheDraft(key: Key) {
         var chat = chat()
         chat.type("dogs")
         chat.press(key)
-        #expect(chat.draft == "draft|" && chat.state.historySearch == nil)
+        #expect(chat.draft == "draft|" && chat.state.historySearch == nil && !chat.state.isAskingToLeave)
     }
 
     @Test func otherKeysTakeItAndDoWhatTheyDo() {
@@ -211,6 +211,14 @@ import Testing
         #expect(chat.state.editor.pictureNumbers == [1])
         chat.press(.control("_"))
         #expect(chat.draft == "See [Image #1] now|")
+    }
+
+    @Test(arguments: [Key.control("c"), .control("l"), Key(.pageUp)])
+    func onlyTheVeryNextKeyBelongsToTheFirst(key: Key) {
+        var chat = ScriptedChat()
+        chat.press(.control("x"), key)
+        chat.type("e")
+        #expect(chat.draft == "e|")
     }
 
     @Test func aFailureIsTold() {

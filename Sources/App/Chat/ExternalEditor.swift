@@ -24,8 +24,8 @@ enum ExternalEditor {
             FileManager.default.createFile(
                 atPath: path, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
         else { return .externalEditorFailed("Ctrl-X Ctrl-E: \(path) cannot be written") }
-        // The variable may hold options, as in EDITOR='code --wait'; the path is made here and holds no quote.
-        let status = system("\(editor) '\(path)'")
+        // The variable may hold options, as in EDITOR='code --wait'.
+        let status = system("\(editor) '\(path.replacing("'", with: "'\\''"))'")
         guard status == 0 else {
             return .externalEditorFailed("\(editor) ended with status \(status >> 8 & 0xFF); the text is as it was")
         }
