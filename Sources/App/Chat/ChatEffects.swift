@@ -17,6 +17,9 @@ final class ChatEffects: Sendable {
     private let worker: Task<Void, Never>
     /// Small files beside the sessions, one after another.
     private let files = DispatchQueue(label: "emuchat.files")
+    private let sessions: SessionList
+    /// Reading all sessions takes time, which must not be an answer's: one thread, one list after another.
+    private let listing = DispatchQueue(label: "emuchat.listing")
     private let modelOptions = Mutex(ModelOptions())
     /// The number of the last list of sessions that was asked for.
     private let listRequest = Atomic<Int>(0)
@@ -29,6 +32,7 @@ final class ChatEffects: Sendable {
         configurationPath: String
     ) {
         self.configurationPath = configurationPath
+        sessions = SessionList(store: store)
         self.keeper = keeper
         self.store = store
         self.shelf = shelf
@@ -119,26 +123,25 @@ final class ChatEffects: Sendable {
     }
 
     private func sessionList(_ request: SessionListRequest) {
-        let list = SessionList(store: store)
         switch request {
         case .list(let query, let number):
             // Only the newest question matters, however fast the user types.
             listRequest.store(number, ordering: .relaxed)
-            Task.detached { [mailbox, self] in
+            listing.async { [self] in
                 guard listRequest.load(ordering: .relaxed) == number else { return }
-                mailbox.post(.sessionsListed(request: number, list.entries(matching: query)))
+                mailbox.post(.sessionsListed(request: number, sessions.entries(matching: query)))
             }
         case .retitle(let name, let title):
-            queue.yield { [keeper] in await keeper.retitle(name, title) }
+            Task.detached { [keeper] in await keeper.retitle(name, title) }
         case .delete(let name, let title):
-            queue.yield { [mailbox] in mailbox.post(list.delete(name, title: title)) }
+            listing.async { [mailbox, sessions] in mailbox.post(sessions.delete(name, title: title)) }
         case .restore(let name, let path):
-            queue.yield { [mailbox] in mailbox.post(list.restore(name, path: path)) }
+            listing.async { [mailbox, sessions] in mailbox.post(sessions.restore(name, path: path)) }
         }
     }
 
     private func recentSessions() -> [RecentSession] {
-        Array(SessionList(store: store).entries(matching: "").prefix(Self.recentCount))
+        Array(sessions.entries(matching: "").prefix(Self.recentCount))
     }
 
     func perform(_ effect: Effect) {

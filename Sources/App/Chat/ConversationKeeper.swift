@@ -89,6 +89,11 @@ package actor ConversationKeeper {
             mailbox?.post(SessionList(store: store).retitle(name, title))
             return
         }
+        guard run == nil else {
+            // The answer is recorded beside the title as it was.
+            mailbox?.post(.sessionListFailed("an answer is running; rename it when that has ended"))
+            return
+        }
         session.title = title
         save()
         mailbox?.post(.sessionListChanged)

@@ -1,29 +1,46 @@
 import Chat
 import ChatUI
+import Synchronization
 
-/// The folder of sessions as the list on the screen shows and changes it.
-struct SessionList: Sendable {
-    let store: SessionStore
+/// The folder of sessions as the list on the screen shows and changes it. Blocks on the disk.
+package final class SessionList: Sendable {
+    private let store: SessionStore
+    /// As last listed, by name: a search reads every session once, not twice.
+    private let known = Mutex<[String: RecentSession]>([:])
+
+    package init(store: SessionStore) {
+        self.store = store
+    }
 
     /// The sessions, the latest first; with a query those that hold it, the best first, with the words around it.
-    func entries(matching query: String) -> [RecentSession] {
-        let summaries = ((try? store.list()) ?? []).compactMap { entry -> SessionStore.Summary? in
-            if case .session(let summary) = entry { summary } else { nil }
+    package func entries(matching query: String) -> [RecentSession] {
+        guard SessionQuery(query) != nil else { return all() }
+        let hits = (try? store.search(query)) ?? []
+        var known = known.withLock { $0 }
+        if !hits.allSatisfy({ known[$0.name] != nil }) {
+            known = Dictionary(all().map { ($0.name, $0) }) { first, _ in first }
         }
-        guard SessionQuery(query) != nil else { return summaries.map { entry($0) } }
-        let known = Dictionary(summaries.map { ($0.name, $0) }) { first, _ in first }
-        return ((try? store.search(query)) ?? []).compactMap { hit in
-            known[hit.name].map { entry($0, excerpt: hit.matches.first?.excerpt) }
+        return hits.compactMap { hit in
+            guard var entry = known[hit.name] else { return nil }
+            entry.title = hit.title
+            entry.time = Double(hit.updated.milliseconds) / 1000
+            entry.excerpt = hit.matches.first?.excerpt
+            return entry
         }
     }
 
-    private func entry(_ summary: SessionStore.Summary, excerpt: String? = nil) -> RecentSession {
-        RecentSession(
-            name: summary.name, title: summary.title, time: Double(summary.updated.milliseconds) / 1000,
-            turns: summary.turns, pictures: summary.pictures, excerpt: excerpt)
+    private func all() -> [RecentSession] {
+        let entries = ((try? store.list()) ?? []).compactMap { entry -> RecentSession? in
+            guard case .session(let summary) = entry else { return nil }
+            return RecentSession(
+                name: summary.name, title: summary.title, time: Double(summary.updated.milliseconds) / 1000,
+                turns: summary.turns, pictures: summary.pictures)
+        }
+        known.withLock { $0 = Dictionary(entries.map { ($0.name, $0) }) { first, _ in first } }
+        return entries
     }
 
-    func delete(_ name: String, title: String) -> Action {
+    package func delete(_ name: String, title: String) -> Action {
         do throws(SessionError) {
             let path = try store.delete(name)
             return .sessionDeleted(SessionBrowser.Deleted(name: name, title: title, path: path))
@@ -32,7 +49,7 @@ struct SessionList: Sendable {
         }
     }
 
-    func restore(_ name: String, path: String) -> Action {
+    package func restore(_ name: String, path: String) -> Action {
         do throws(SessionError) {
             _ = try store.restore(path, as: name)
             return .sessionListChanged
@@ -42,7 +59,7 @@ struct SessionList: Sendable {
     }
 
     /// Gives a session that nobody writes another title.
-    func retitle(_ name: String, _ title: String) -> Action {
+    package func retitle(_ name: String, _ title: String) -> Action {
         do throws(SessionError) {
             let writer = try store.open(name)
             var session = writer.session
