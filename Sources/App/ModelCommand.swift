@@ -73,6 +73,7 @@ struct ModelReport {
         var tokenizer: String?
         var template: String?
         var licence: String?
+        var licence_terms: String?
         var sees_images = false
         var image_tokens: Int?
         var memory: Memory?
@@ -99,6 +100,7 @@ struct ModelReport {
         content.name = Self.text(file, "general.name") ?? (file.path as NSString).lastPathComponent
         content.file_bytes = file.size
         content.licence = Self.text(file, "general.license.name") ?? Self.text(file, "general.license")
+        content.licence_terms = Self.text(file, "general.license.terms")
         content.tokenizer = [Self.text(file, "tokenizer.ggml.model"), Self.text(file, "tokenizer.ggml.pre")]
             .compactMap(\.self).joined(separator: " ")
         for tensor in file.tensors.values {
@@ -170,6 +172,7 @@ struct ModelReport {
         }
         rows.append(("template", content.template ?? "none"))
         rows.append(("licence", content.licence ?? "not stated in the file"))
+        if let terms = content.licence_terms { rows.append(("terms", terms)) }
         let places = content.image_tokens.map { ", \($0) tokens each" } ?? ""
         rows.append(("pictures", content.sees_images ? "seen\(places)" : "not seen: a text model"))
         if let memory = content.memory { rows += memoryRows(memory) }

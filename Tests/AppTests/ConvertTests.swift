@@ -34,7 +34,8 @@ import Testing
         for model in [source, path("a.gguf")] {
             let told = try runner.emuchat("model", model)
             #expect(told.status == 0, "\(told.errorText)")
-            #expect(told.text.contains("emu2") && told.text.contains("non-commercial"))
+            #expect(told.text.contains("emu2") && told.text.contains("terms         Emu2's weights derive"))
+            #expect(told.text.contains("LLaMA 1, non-commercial"))
         }
     }
 
