@@ -104,6 +104,7 @@ struct ConvertCommand: AsyncParsableCommand {
             ("written", "\(target), \(ByteCount.text(converter.size))"),
             ("types", types.joined(separator: ", ")),
         ]
+        if converter.keepsEncoder { rows.append(("as F16", "v.*: the visual encoder, where rounding would show most")) }
         for (pattern, group) in Self.grouped(converter.fallbacks) {
             let count = group.count == 1 ? "" : ", \(group.count) tensors"
             rows.append(("as F16", "\(pattern): rows of \(group[0].columns) are no whole blocks\(count)"))

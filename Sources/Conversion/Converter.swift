@@ -17,6 +17,8 @@ package struct Converter: Sendable {
     package let type: TargetType
     /// Tensors stored as F16 instead.
     package let fallbacks: [Fallback]
+    /// Whether the visual encoder stays F16 because rounding would show there.
+    package let keepsEncoder: Bool
     /// Weights by the type that they get.
     package let counts: [GGMLType: Int]
     private let header: [UInt8]
@@ -38,9 +40,12 @@ package struct Converter: Sendable {
             TensorStream.Item(
                 name: tensor.name, place: place, rowCount: tensor.elementCount / (tensor.shape.first ?? 1))
         }
-        fallbacks = zip(checkpoint.tensors, types).compactMap { tensor, stored in
-            stored == .f16 && type != .f16 ? Fallback(name: tensor.name, columns: tensor.shape.first ?? 1) : nil
+        fallbacks = checkpoint.tensors.compactMap { tensor in
+            tensor.shape.count > 1 && !type.fits(tensor.shape)
+                && type.storage(of: tensor.name, shape: tensor.shape) == .f16
+                ? Fallback(name: tensor.name, columns: tensor.shape.first ?? 1) : nil
         }
+        keepsEncoder = type == .q8_0
         counts = zip(checkpoint.tensors, types).reduce(into: [:]) { $0[$1.1, default: 0] += $1.0.elementCount }
     }
 

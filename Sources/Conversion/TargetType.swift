@@ -32,8 +32,18 @@ package enum TargetType: String, Sendable, CaseIterable {
 
     /// How a tensor is stored: vectors and positions, which are small and added, as F32; rows that are not whole blocks
     /// as F16. Shapes have the innermost dimension first.
+    ///
+    /// In a file of Q8_0 the visual encoder stays F16, as is usual for encoders: its residual stream is never normalised,
+    /// so that rounding there costs more than in the whole decoder (on a small model half of the divergence). Smaller
+    /// types are chosen for their size and take it along.
     package func storage(of name: String, shape: [Int]) -> GGMLType {
         if shape.count < 2 || name.hasSuffix("position_embd.weight") { return .f32 }
-        return storage.rowBytes(columns: shape[0]) == nil ? .f16 : storage
+        if !fits(shape) || keepsAsHalf(name) { return .f16 }
+        return storage
     }
+
+    /// Whether rows are whole blocks.
+    func fits(_ shape: [Int]) -> Bool { storage.rowBytes(columns: shape.first ?? 1) != nil }
+
+    private func keepsAsHalf(_ name: String) -> Bool { self == .q8_0 && name.hasPrefix("v.") }
 }
