@@ -109,6 +109,36 @@ import Testing
         #expect(try items(result).contains { $0[1] == item && $0[4] == "FAIL" })
     }
 
+    @Test(.enabled(if: golden != nil, "../shared is missing"))
+    func eightBitsHardlyChangeWhatEmu2Says() throws {
+        let chat = try #require(Self.golden).appendingPathComponent("emu2-tiny/chat")
+        let file = runner.folder.appendingPathComponent("q8_0.gguf").path
+        let dump = runner.folder.appendingPathComponent("dump").path
+        let conversion = try runner.start("emuchat", ["convert", chat.path, "--type", "q8_0", "-o", file]).finish()
+        #expect(conversion.status == 0, "\(conversion.errorText)")
+        _ = try runner.bench("parity", chat.path, "--model", file, "--dump", dump)
+        let (expected, found) = (
+            try SafetensorsFile(path: chat.appendingPathComponent("golden.safetensors").path),
+            try SafetensorsFile(path: dump + ".safetensors")
+        )
+        let names = expected.tensorNames.filter { $0.hasSuffix("last_logits") }
+        #expect(names.count == 12)
+        for name in names {
+            let divergence = Self.divergence(try expected.floats(name), try found.floats(name))
+            #expect(divergence < 0.01, "\(name): \(divergence)")
+        }
+    }
+
+    /// Kullback-Leibler divergence of the probabilities of two rows of logits.
+    private static func divergence(_ expected: [Float], _ found: [Float]) -> Double {
+        func logarithms(_ logits: [Float]) -> [Double] {
+            let greatest = Double(logits.max() ?? 0)
+            let total = logits.reduce(0) { $0 + exp(Double($1) - greatest) }
+            return logits.map { Double($0) - greatest - log(total) }
+        }
+        return zip(logarithms(expected), logarithms(found)).reduce(0) { $0 + exp($1.0) * ($1.0 - $1.1) }
+    }
+
     @Test func oneWrongLogitIsFound() throws {
         let folder = try copy(named: "changed")
         let file = folder.appendingPathComponent("golden.safetensors")
