@@ -66,6 +66,7 @@ struct AskCommand: AsyncParsableCommand {
         let began = ContinuousClock.now
         let engine = try model.loadEngine()
         let loadSeconds = (ContinuousClock.now - began).seconds
+        if let terms = LicenceNotice.first(for: engine.model) { StandardError.write("emuchat: \(terms)\n") }
 
         let run = engine.generate(prompt, options: sampling.options(over: engine.loadedModel.defaultOptions))
         let interruption = Interruption { run.cancel() }

@@ -217,10 +217,13 @@ package struct AppState: Equatable, Sendable {
         self.systemText = systemText
     }
 
-    /// Whether the loaded model sees pictures; nil while none is loaded.
-    package var modelSees: Bool? {
-        if case .ready(let model) = model { model.seesImages } else { nil }
+    /// The loaded model; nil while there is none.
+    package var loadedModel: ModelDescription? {
+        if case .ready(let model) = model { model } else { nil }
     }
+
+    /// Whether the loaded model sees pictures; nil while none is loaded.
+    package var modelSees: Bool? { loadedModel?.seesImages }
 
     /// Tokens that a picture or a clip takes from the context of the loaded model.
     func tokens(of facts: PictureFacts) -> Int {
@@ -240,6 +243,7 @@ package struct AppState: Equatable, Sendable {
     /// One line about a picture or a clip, with what it costs.
     func caption(_ facts: PictureFacts) -> String {
         var facts = facts
+        (facts.seenWidth, facts.seenHeight) = (loadedModel?.sight?.width, loadedModel?.sight?.height)
         let count = tokens(of: facts)
         facts.tokens = count > 0 ? count : nil
         return facts.caption(modelSees: modelSees)

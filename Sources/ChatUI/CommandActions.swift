@@ -33,10 +33,14 @@ enum SessionCommands {
 enum SettingCommands {
     static func system(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
         guard !invocation.argument.isEmpty else {
-            state.inputNote = state.systemText.map { "system: " + $0 } ?? "no system text; /system TEXT sets one"
+            let names = (state.loadedModel?.systemMessages ?? []).map { "/system \($0.name)" }
+            let ways = (["/system TEXT"] + names).joined(separator: ", ")
+            state.inputNote = state.systemText.map { "system: " + $0 } ?? "no system text; \(ways) sets one"
             return []
         }
-        state.systemText = invocation.argument == "none" ? nil : invocation.argument
+        // What a model was trained with goes by a name.
+        let known = state.loadedModel?.systemMessages?.first { $0.name == invocation.argument }
+        state.systemText = invocation.argument == "none" ? nil : known?.text ?? invocation.argument
         state.appendItem(.system, state.systemText ?? "no system text from here on")
         return [.saveSettings(systemText: state.systemText, state.options)]
     }

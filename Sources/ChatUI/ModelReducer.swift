@@ -1,3 +1,5 @@
+import Generation
+
 enum ModelReducer {
     static func reduce(_ state: inout AppState, _ action: Action) -> [Effect] {
         switch action {
@@ -10,6 +12,11 @@ enum ModelReducer {
             state.loadingModel = nil
             state.takenCommand = nil
             state.model = .ready(model)
+            // Whoever has chosen nothing gets answers as the model's makers do it.
+            if state.options == GenerationOptions(), let preset = model.presetName.flatMap(GenerationPreset.named) {
+                state.options = preset.options
+            }
+            if let terms = model.termsToTell { state.appendItem(.program, terms) }
             return GenerationReducer.startNext(&state)
         case .modelChangeFailed(let message):
             state.loadingModel = nil

@@ -70,6 +70,16 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var precision: String
     /// How keys and values are kept: `f32`, `f16` or `q8_0`.
     package var cacheType: String
+    /// The size at which a picture reaches the model; nil for one that cannot see.
+    package var sight: PictureSight?
+    /// The preset by whose options its makers let it answer; nil where they say nothing.
+    package var presetName: String?
+    /// System messages that it was trained with; the first is what it is told where the user says nothing.
+    package var systemMessages: [SystemMessage]?
+    /// Under whose terms it may be used, where its file says so.
+    package var licenceTerms: String?
+    /// What is to be told of these terms now: they are told when a model is first loaded, and not every time.
+    package var termsToTell: String?
 
     package init(
         name: String, path: String, architecture: String, parameterCount: Int, weightType: String,
@@ -106,6 +116,28 @@ package struct MediaCost: Sendable, Equatable, Codable {
 
     /// Of a model that cannot see.
     package static let nothing = MediaCost(image: 0, clip: 0, frame: 0)
+}
+
+/// The size in pixels to which a model brings every picture.
+package struct PictureSight: Sendable, Equatable, Codable {
+    package let width: Int
+    package let height: Int
+
+    package init(width: Int, height: Int) {
+        self.width = width
+        self.height = height
+    }
+}
+
+/// A system message under a name to choose it by.
+package struct SystemMessage: Sendable, Equatable, Codable {
+    package let name: String
+    package let text: String
+
+    package init(name: String, text: String) {
+        self.name = name
+        self.text = text
+    }
 }
 
 /// What a prompt takes from the context.

@@ -86,12 +86,20 @@ package final class LoadedModel: Sendable {
         } catch { throw .tokenizer(error) }
         let visualTokens = try Self.visualTokens(of: visual, tokenizer, path: path)
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
-        description = ModelDescription(
+        var description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
             parameterCount: network.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: visual != nil, kernel: Kernels.variantName, precision: "exact",
             cacheType: options.cacheType.name.lowercased(), mediaCost: visualTokens?.cost ?? .nothing)
+        description.sight = visual.map { model in
+            PictureSight(width: model.seenSize.width, height: model.seenSize.height)
+        }
+        description.presetName = Self.preset(of: visual, template)?.name
+        description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
+        let terms = (try? file.string("general.license.terms", default: "")) ?? ""
+        description.licenceTerms = terms.isEmpty ? nil : terms
+        self.description = description
     }
 
     /// The same model with a context of another length; the file stays mapped and nothing is read anew.
@@ -146,9 +154,13 @@ package final class LoadedModel: Sendable {
 
     /// How answers are chosen where the user says nothing: as the model's makers do it.
     package var defaultOptions: GenerationOptions {
-        guard visual is Emu2 else { return GenerationOptions() }
+        description.presetName.flatMap(GenerationPreset.named)?.options ?? GenerationOptions()
+    }
+
+    private static func preset(of model: (any VisualModel)?, _ template: ChatTemplate?) -> GenerationPreset? {
+        guard model is Emu2 else { return nil }
         // The base model goes on for as long as it may; its makers let it say a few words.
-        return promptBuilder.template == nil ? GenerationPreset.short.options : GenerationPreset.long.options
+        return template == nil ? .short : .long
     }
 
     /// SHA-256 of the file, computed once.

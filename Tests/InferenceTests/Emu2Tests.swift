@@ -165,6 +165,53 @@ import Tokenization
         }
     }
 
+    @Test func theEngineTellsHowFarItSeesAndSeesNothingTwice() async throws {
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("emu2.gguf")
+        try Data(TinyModel.emu2().builder().build()).write(to: file)
+        let engine = try InferenceEngine(
+            model: LoadedModel(path: file.path),
+            pictureStore: CacheStore(folder: folder.appendingPathComponent("pictures")))
+        let (one, two) = (try Self.picture(1), try Self.picture(2))
+        var options = GenerationOptions.greedy
+        options.maximumTokens = 1
+        func progress(_ prompt: Prompt) async -> (images: [GenerationProgress], start: GenerationStart?) {
+            var images: [GenerationProgress] = []
+            var start: GenerationStart?
+            for await event in engine.generate(prompt, options: options).events {
+                if case .progress(let now) = event, now.stage == .images { images.append(now) }
+                if case .started(let now) = event { start = now }
+            }
+            return (images, start)
+        }
+        let both = prompt(.image(one), .text("and"), .image(two))
+        let first = await progress(both)
+        #expect(first.images.map(\.completed) == [1, 2, 3, 4] && first.images.allSatisfy { $0.total == 4 })
+        #expect(first.start?.unseenMedia == [] && first.start?.promptTokens.filter { $0 == 36 }.count == 8)
+        // The same again is in the cache, and the other way round its pictures are.
+        let again = await progress(both)
+        #expect(again.images.isEmpty && again.start?.reusedTokens == (first.start?.promptTokens.count ?? 0) - 1)
+        let turned = await progress(prompt(.image(two), .text("and"), .image(one)))
+        #expect(turned.images.isEmpty && turned.start != nil)
+    }
+
+    @Test func aCancelledPictureEndsTheAnswer() async throws {
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.appendingPathComponent("emu2.gguf")
+        try Data(TinyModel.emu2().builder().build()).write(to: file)
+        let engine = try InferenceEngine(model: LoadedModel(path: file.path))
+        let run = engine.generate(prompt(.image(try Self.picture(1)), .text("hi")), options: .greedy)
+        run.cancel()
+        var reasons: [FinishReason] = []
+        for await event in run.events {
+            if case .finished(let summary) = event { reasons.append(summary.finishReason) }
+            if case .token = event { Issue.record("a token of a cancelled answer") }
+        }
+        #expect(reasons == [.cancelled])
+    }
+
     @Test func aFrameIsEncodedToItsOwnNumberOfPlaces() throws {
         try withModel { model, _ in
             let image = try Self.picture(1)

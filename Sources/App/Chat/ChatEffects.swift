@@ -99,7 +99,7 @@ final class ChatEffects: Sendable {
             let engine = try InferenceEngine(
                 model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
             await keeper.use(engine)
-            mailbox.post(.modelLoaded(engine.model))
+            mailbox.post(.modelLoaded(LicenceNotice.marking(engine.model)))
             // Known before the first answer ends, so that its session names the weights.
             _ = await engine.modelDigest()
         } catch {
@@ -113,9 +113,10 @@ final class ChatEffects: Sendable {
         // It was chosen for the first model.
         options.templateName = nil
         do throws(InferenceError) {
-            let engine = try InferenceEngine(model: LoadedModel(path: path, options: options))
+            let engine = try InferenceEngine(
+                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
             await keeper.use(engine)
-            mailbox.post(.modelLoaded(engine.model))
+            mailbox.post(.modelLoaded(LicenceNotice.marking(engine.model)))
             _ = await engine.modelDigest()
         } catch {
             mailbox.post(.modelChangeFailed(error.description))
