@@ -18,6 +18,7 @@ struct ConvertCommand: AsyncParsableCommand {
             """)
 
     /// The types by the names that the option takes.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     enum WeightType: String, ExpressibleByArgument, CaseIterable {
         case f32, f16, q8_0, q4_0, q4_k
 

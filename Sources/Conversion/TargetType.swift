@@ -1,6 +1,7 @@
 import Tensor
 
 /// What weights can be converted to.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 package enum TargetType: String, Sendable, CaseIterable {
     case f32
     case f16

@@ -1,9 +1,9 @@
 import ModelFiles
 
 /// `config.json` of a published Emu2 checkpoint. What is not listed changes nothing here or has only one value.
+// swift-format-ignore: AlwaysUseLowerCamelCase
 package struct Emu2ConfigurationFile: Codable {
     // The names are the file's.
-    // swift-format-ignore: AlwaysUseLowerCamelCase
     struct Vision: Codable {
         let image_size: Int
         let patch_size: Int
