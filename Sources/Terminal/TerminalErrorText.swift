@@ -6,13 +6,14 @@ extension TerminalError: CustomStringConvertible {
         let name = Self.environment("TERM").map { "TERM=\($0)" } ?? "TERM, which is not set,"
         switch self {
         case .inputIsNoTerminal:
-            return "standard input is no terminal, and the chat needs one: use `emuchat ask` in scripts and pipes"
+            return "standard input is no terminal, and the chat needs one: use `emuchat ask` or `emuchat --plain`"
         case .outputIsNoTerminal:
-            return "standard output is no terminal, and the chat needs one: use `emuchat ask` in scripts and pipes"
+            return "standard output is no terminal, and the chat needs one: use `emuchat ask` or `emuchat --plain`"
         case .unknownTerminal:
             return "\(name) is unknown to this system: try `TERM=xterm-256color emuchat`, or install ncurses-term"
         case .incapableTerminal:
-            return "\(name) cannot place its cursor, and the chat needs that: use another terminal, or `emuchat ask`"
+            return
+                "\(name) cannot place its cursor, and the screen needs that: use another terminal, or `emuchat --plain`"
         case .notUTF8:
             let locale = ["LC_ALL", "LC_CTYPE", "LANG"].lazy.compactMap { key in
                 Self.environment(key).map { "\(key)=\($0)" }

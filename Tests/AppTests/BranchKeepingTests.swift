@@ -12,7 +12,7 @@ import Testing
 @Suite struct BranchKeepingTests {
     private let folder: URL
     private let store: SessionStore
-    private let mailbox = ActionMailbox(waker: TerminalWaker())
+    private let mailbox = ActionMailbox {}
     private let keeper: ConversationKeeper
     private let engine: InferenceEngine
 

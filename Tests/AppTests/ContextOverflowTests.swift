@@ -13,7 +13,7 @@ import Testing
 @Suite struct ContextOverflowTests {
     private let folder: URL
     private let store: SessionStore
-    private let mailbox = ActionMailbox(waker: TerminalWaker())
+    private let mailbox = ActionMailbox {}
     private let keeper: ConversationKeeper
 
     private static let contextLength = 128

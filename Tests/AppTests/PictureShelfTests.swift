@@ -89,7 +89,7 @@ import Testing
         #expect(facts.clip?.frameCount == 30 && facts.clip?.times.count == 3)
 
         // Asked, it is one part with three frames, at their places and times.
-        let mailbox = ActionMailbox(waker: TerminalWaker())
+        let mailbox = ActionMailbox {}
         let keeper = try ConversationKeeper(store: store, opening: "clip")
         let model = TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path
         await keeper.connect(shelf: shelf, mailbox: mailbox)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Chat
 import ChatUI
+import Configuration
 import Foundation
 import Media
 import Screen
@@ -25,6 +26,9 @@ struct ChatCommand: AsyncParsableCommand {
     @Flag(name: .customLong("new"), help: "Begin an empty conversation (as without --session).")
     var startsNew = false
 
+    @Flag(help: "Lines of text instead of the screen, for screen readers and pipes.")
+    var plain = false
+
     func validate() throws {
         if startsNew && session != nil { throw ValidationError("--session and --new exclude each other.") }
     }
@@ -33,28 +37,58 @@ struct ChatCommand: AsyncParsableCommand {
         // What can be told in one line is told before the screen is taken over.
         let modelPath = try model.path()
         let configuration = try appearance.configuration()
+        if plain || configuration.isPlain == true {
+            return try await runPlain(modelPath, configuration)
+        }
         let look = try appearance.appearance(configuration)
         let store = folders.store
         let keeper = try ConversationKeeper(store: store, opening: session)
         let screen = try ChatScreen(look)
 
-        var state = AppState(
-            setting: .current, size: screen.size, now: Date().timeIntervalSince1970,
-            model: .loading(
-                name: (modelPath as NSString).lastPathComponent, share: nil, since: Date().timeIntervalSince1970),
-            options: sampling.options(over: configuration.options))
-        state.inputNote = model.precisionNote
+        var state = state(size: screen.size, modelPath, configuration)
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),
-            screen: screen, configurationPath: appearance.configurationPath)
+            mailbox: screen.mailbox, configurationPath: appearance.configurationPath)
         await effects.start(modelPath: modelPath, options: model.options)
         screen.run(&state) { effects.perform($0) }
         let draftProblem = effects.keepDraft(state.draft)
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
         screen.stop()
         if let draftProblem { StandardError.write("emuchat: what was not sent is lost: \(draftProblem)\n") }
-        if let name = await keeper.savedName {
-            print("Conversation saved as \(name). Go on with it: emuchat --session \(name)")
+        if let name = await keeper.savedName { print(savedNote(name)) }
+    }
+
+    private func state(size: Size, _ modelPath: String, _ configuration: Configuration) -> AppState {
+        let now = Date().timeIntervalSince1970
+        var state = AppState(
+            setting: .current, size: size, now: now,
+            model: .loading(name: (modelPath as NSString).lastPathComponent, share: nil, since: now),
+            options: sampling.options(over: configuration.options))
+        state.inputNote = model.precisionNote
+        return state
+    }
+
+    private func savedNote(_ name: String) -> String {
+        "Conversation saved as \(name). Go on with it: emuchat --session \(name)"
+    }
+
+    /// The chat as lines of text.
+    private func runPlain(_ modelPath: String, _ configuration: Configuration) async throws {
+        let store = folders.store
+        let keeper = try ConversationKeeper(store: store, opening: session)
+        let chat = PlainChat()
+        let effects = ChatEffects(
+            keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: .none), mailbox: chat.mailbox,
+            configurationPath: appearance.configurationPath)
+        await effects.start(modelPath: modelPath, options: model.options)
+        var state = state(size: PlainChat.size, modelPath, configuration)
+        let end = await chat.run(&state) { effects.perform($0) }
+        await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
+        if let name = await keeper.savedName { StandardError.write(savedNote(name) + "\n") }
+        switch end {
+        case .left: break
+        case .interrupted: throw CommandError.interrupted
+        case .failed: throw CommandError(status: ExitStatus.failed, message: nil)
         }
     }
 }

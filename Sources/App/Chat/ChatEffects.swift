@@ -28,7 +28,7 @@ final class ChatEffects: Sendable {
     private static let recentCount = 3
 
     init(
-        keeper: ConversationKeeper, store: SessionStore, shelf: PictureShelf, screen: ChatScreen,
+        keeper: ConversationKeeper, store: SessionStore, shelf: PictureShelf, mailbox: ActionMailbox,
         configurationPath: String
     ) {
         self.configurationPath = configurationPath
@@ -36,7 +36,7 @@ final class ChatEffects: Sendable {
         self.keeper = keeper
         self.store = store
         self.shelf = shelf
-        mailbox = screen.mailbox
+        self.mailbox = mailbox
         let (stream, queue) = AsyncStream.makeStream(of: (@Sendable () async -> Void).self)
         self.queue = queue
         worker = Task.detached {

@@ -33,7 +33,8 @@ final class ChatScreen {
                 log: log < 0 ? nil : log, crashMessage: "emuchat has crashed. The log is \(logPath)\n",
                 environment: ProcessInfo.processInfo.environment)
         } catch { throw .failed(error.description) }
-        mailbox = ActionMailbox(waker: terminal.waker)
+        let waker = terminal.waker
+        mailbox = ActionMailbox { waker.wake() }
         themes = appearance.themes
         themeName = appearance.themeName
         theme = appearance.theme.theme(for: terminal.colorDepth)
@@ -60,11 +61,14 @@ final class ChatScreen {
     /// Runs until `quit` is among the effects. `perform` gets every other effect that is not the screen's own.
     ///
     /// `advance` brings what happens by the clock alone, such as a replay: given the time, in seconds since 1970, it
-    /// returns what has happened, and in how many seconds there will be more.
+    /// returns what has happened, and in how many seconds there will be more. `shown` is called after each frame has
+    /// reached the terminal.
     func run(
         _ state: inout AppState, advance: (Double) -> (action: Action?, nextIn: Double?) = { _ in (nil, nil) },
+        shown: (AppState) -> Void = { _ in },
         perform: (Effect) -> Void
     ) {
+        isFinished = false
         terminal.show(view(state, theme: theme))
         var lastFrame = Self.now
         var isDirty = false
@@ -84,6 +88,7 @@ final class ChatScreen {
             // A key is answered at once; what streams in is gathered for the next frame.
             if isDirty, !events.isEmpty || Self.now - lastFrame >= Self.frameInterval {
                 terminal.show(view(state, theme: theme))
+                shown(state)
                 lastFrame = Self.now
                 isDirty = false
             }
@@ -133,17 +138,19 @@ final class ChatScreen {
 /// Actions from other threads, in the order in which they were posted.
 package final class ActionMailbox: Sendable {
     private let actions = Mutex<[Action]>([])
-    private let waker: TerminalWaker
+    private let wake: @Sendable () -> Void
 
-    /// An empty one, which wakes the event loop when something comes.
-    package init(waker: TerminalWaker) {
-        self.waker = waker
+    /// An empty one.
+    ///
+    /// - Parameter wake: wakes the event loop when something has come.
+    package init(wake: @escaping @Sendable () -> Void) {
+        self.wake = wake
     }
 
     /// Hands an action to the event loop; from any thread.
     package func post(_ action: Action) {
         actions.withLock { $0.append(action) }
-        waker.wake()
+        wake()
     }
 
     /// Takes what has come since the last time.
