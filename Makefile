@@ -19,6 +19,9 @@ THREAD := .build/thread
 MUTANTS ?= 100000
 parser_tests := ^(ModelFiles|Tokenization)Tests\.
 address_options := -c release --sanitize address --enable-code-coverage
+# Bytes of fuzzed input, and sessions in a pseudo-terminal, of `make check`.
+FUZZ_BYTES ?= 1000000
+SESSIONS ?= 200
 # Leaks are not looked for: the libraries keep their tables until the process ends.
 address_test = ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) $(address_options) --skip-build \
 	--disable-xctest
@@ -62,6 +65,7 @@ check-address: build-address
 	@EMUCHAT_MUTANTS=$(MUTANTS) $(address_test) --filter '$(parser_tests)'
 	@$(coverage_report)
 	@EMUCHAT_MUTANTS=$(MUTANTS) $(address_test) --filter '^(Chat|Media|Tensor)Tests\.|MutatedModelTests'
+	@EMUCHAT_FUZZ_BYTES=$(FUZZ_BYTES) EMUCHAT_SESSIONS=$(SESSIONS) $(address_test) --filter '^TerminalTests\.'
 	@$(address_test) --filter '^InferenceTests\.' --skip MutatedModelTests
 
 coverage: build-address ## which lines of the parsers their own tests reach

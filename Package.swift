@@ -96,6 +96,9 @@ let package = Package(
 
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
+        .executableTarget(
+            name: "terminal-probe", dependencies: ["Terminal", "ChatUI", "Generation", "TestSupport"],
+            path: "Tests/TerminalProbe", swiftSettings: swiftSettings),
         .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
         .testTarget(
             name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
@@ -136,8 +139,8 @@ let package = Package(
             name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TerminalTests", dependencies: ["Terminal", "TestSupport"],
-            swiftSettings: swiftSettings),
+            name: "TerminalTests", dependencies: ["Terminal", "ChatUI", "terminal-probe", "TestSupport"],
+            exclude: ["Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "AppTests", dependencies: ["emuchat", "bench", "Chat", "Generation", "ModelFiles", "TestSupport"],
             exclude: ["Golden"], swiftSettings: swiftSettings),

@@ -114,6 +114,25 @@ struct ChatScreenUseTests {
         #expect(try chat.terminal.finishChat().status == 0)
     }
 
+    @Test(arguments: [SIGSEGV, SIGABRT])
+    func aCrashRestoresTheTerminalAndNamesTheLog(number: Int32) throws {
+        let chat = try ChatFixture()
+        try chat.terminal.submit("stty -a >before")
+        try chat.startTiny()
+        kill(try chat.terminal.chatProcess, number)
+        let end = try chat.terminal.finishChat()
+        #expect(end.status == 128 + Int(number))
+        #expect(
+            end.screen.contains("emuchat has crashed. The log is ") && end.screen.contains("state/emuchat/emuchat.log"))
+        #expect(try chat.terminal.property("alternate_on") == "0")
+        #expect(try chat.terminal.property("cursor_flag") == "1")
+        try chat.terminal.submit("stty -a >after; echo done")
+        try chat.terminal.wait(for: "done\n")
+        #expect(
+            try String(contentsOf: chat.runner.folder.appendingPathComponent("before"), encoding: .utf8)
+                == String(contentsOf: chat.runner.folder.appendingPathComponent("after"), encoding: .utf8))
+    }
+
     @Test func aSecondChatOnTheSameConversationIsRefused() throws {
         let chat = try ChatFixture()
         try chat.startTiny("--session pets")
