@@ -64,3 +64,17 @@ static inline VipsImage *emu_vips_first_bands(VipsImage *image, int count) {
 static inline int emu_vips_png(VipsImage *image, void **bytes, size_t *count) {
     return vips_pngsave_buffer(image, bytes, count, "compression", 6, NULL);
 }
+
+/// Encodes a smooth random picture in three bands as JPEG into a buffer that g_free releases; 0 on success.
+static inline int emu_vips_sample_jpeg(int width, int height, void **bytes, size_t *count) {
+    VipsImage *bands[3] = {NULL, NULL, NULL}, *joined = NULL;
+    int status = 0;
+    for (int index = 0; index < 3 && status == 0; index++)
+        status = vips_perlin(&bands[index], width, height, "cell_size", 64 << index, "uchar", TRUE, NULL);
+    if (status == 0) status = vips_bandjoin(bands, &joined, 3, NULL);
+    if (status == 0) status = vips_jpegsave_buffer(joined, bytes, count, "Q", 85, NULL);
+    for (int index = 0; index < 3; index++)
+        if (bands[index]) g_object_unref(bands[index]);
+    if (joined) g_object_unref(joined);
+    return status;
+}

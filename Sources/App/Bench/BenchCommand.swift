@@ -6,7 +6,9 @@ package struct BenchCommand: AsyncParsableCommand {
         commandName: "bench",
         abstract: "Measure speed and accuracy.",
         version: "emuchat \(emuchatVersion)",
-        subcommands: [SpeedCommand.self, PerplexityCommand.self, ParityCommand.self, SynthCommand.self])
+        subcommands: [
+            SpeedCommand.self, PerplexityCommand.self, ParityCommand.self, SynthCommand.self, UICommand.self,
+        ])
 
     package init() {}
 }
