@@ -42,12 +42,21 @@ PASTES = [
 ]
 
 
+class Screen(pyte.Screen):
+    """pyte keeps no rows that are blank, and moves none of them when lines are deleted: what stood there stays."""
+
+    def delete_lines(self, count=None):
+        for row in range(self.lines):
+            self.buffer[row]  # makes it
+        super().delete_lines(count)
+
+
 class Session:
     def __init__(self, probe, seed):
         self.random = random.Random(seed)
         self.size = (80, 24)
         self.log = tempfile.NamedTemporaryFile()
-        self.screen = pyte.Screen(*self.size)
+        self.screen = Screen(*self.size)
         self.stream = pyte.ByteStream(self.screen)
         self.stream.use_utf8 = True
         self.asked = 0
