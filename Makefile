@@ -17,6 +17,8 @@ THREAD := .build/thread
 
 # Damaged files that each test of them tries in `make check`.
 MUTANTS ?= 100000
+# Processes that each test of them kills in `make check`.
+KILLS ?= 2000
 parser_tests := ^(ModelFiles|Tokenization)Tests\.
 address_options := -c release --sanitize address --enable-code-coverage
 # Bytes of fuzzed input, and sessions in a pseudo-terminal, of `make check`.
@@ -32,7 +34,7 @@ build_tests = --build-tests -Xswiftc -enable-testing
 
 test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help run test check check-address check-thread coverage build build-address setup setup-test format lint clean
+.PHONY: help run test check check-address check-thread check-crash coverage build build-address setup setup-test format lint clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,7 +46,7 @@ test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
 	@.setup/build $(TESTS) -c release $(build_tests)
 	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
 
-check: check-address check-thread ## parsers and engine under the address sanitizer, the engine under the thread sanitizer
+check: check-address check-thread check-crash ## parsers and engine under sanitizers, writers of sessions under SIGKILL
 
 build: setup ## set up and build, in release
 	@.setup/build $(BUILD) -c release
@@ -67,6 +69,11 @@ check-address: build-address
 	@EMUCHAT_MUTANTS=$(MUTANTS) $(address_test) --filter '^(Chat|Media|Tensor)Tests\.|MutatedModelTests'
 	@EMUCHAT_FUZZ_BYTES=$(FUZZ_BYTES) EMUCHAT_SESSIONS=$(SESSIONS) $(address_test) --filter '^TerminalTests\.'
 	@$(address_test) --filter '^InferenceTests\.' --skip MutatedModelTests
+
+check-crash: setup-test
+	@.setup/build $(TESTS) -c release $(build_tests)
+	@EMUCHAT_KILLS=$(KILLS) swift test --scratch-path $(TESTS) -c release --skip-build --disable-xctest \
+		--filter CrashSafetyTests
 
 coverage: build-address ## which lines of the parsers their own tests reach
 	@$(address_test) --filter '$(parser_tests)'

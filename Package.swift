@@ -100,6 +100,9 @@ let package = Package(
             name: "terminal-probe", dependencies: ["Terminal", "ChatUI", "Generation", "TestSupport"],
             path: "Tests/TerminalProbe", swiftSettings: swiftSettings),
         .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
+        .executableTarget(
+            name: "SessionCrashChild", dependencies: ["App"], path: "Tests/SessionCrashChild",
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
             swiftSettings: swiftSettings),
@@ -142,7 +145,10 @@ let package = Package(
             name: "TerminalTests", dependencies: ["Terminal", "ChatUI", "terminal-probe", "TestSupport"],
             exclude: ["Reference"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "AppTests", dependencies: ["emuchat", "bench", "Chat", "Generation", "ModelFiles", "TestSupport"],
+            name: "AppTests",
+            dependencies: [
+                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "ModelFiles", "TestSupport",
+            ],
             exclude: ["Golden"], swiftSettings: swiftSettings),
     ]
 )

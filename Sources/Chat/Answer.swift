@@ -68,12 +68,12 @@ package struct Answer: Sendable, Equatable {
     package var tokenTextLengths: [Int]
     /// Milliseconds from the start of the generation to its end; nil while the answer is running.
     package var totalMilliseconds: Int?
-    package var unknown: [String: JSONValue]
+    package var unknown: JSONObject
 
     package init(
         model: Model, template: String, options: GenerationOptions, seed: UInt64, kernel: String, precision: String,
         contextLength: Int? = nil, cacheType: String? = nil, dropped: Dropped? = nil, unseenMedia: [Int] = [],
-        promptTokens: Int = 0, reusedTokens: Int = 0, continuedTokens: Int = 0, unknown: [String: JSONValue] = [:]
+        promptTokens: Int = 0, reusedTokens: Int = 0, continuedTokens: Int = 0, unknown: JSONObject = [:]
     ) {
         self.model = model
         self.template = template
@@ -118,7 +118,7 @@ package struct AnswerRecording: Sendable, Equatable {
     private var text = ""
 
     /// - Parameter created: when the generation began; tokens' times count from here.
-    package init(id: Int, parent: Int?, created: Timestamp, answer: Answer, unknown: [String: JSONValue] = [:]) {
+    package init(id: Int, parent: Int?, created: Timestamp, answer: Answer, unknown: JSONObject = [:]) {
         self.answer = answer
         base = Message(id: id, parent: parent, role: .assistant, created: created, parts: [], unknown: unknown)
     }

@@ -22,6 +22,15 @@ package struct AnswerBeginning: Sendable, Equatable {
         pieces = Array(cut.pieces.prefix(count))
     }
 
+    /// What an answer took over that goes on with another one: its first tokens. Nil when it has no such tokens.
+    package init?(_ message: Message, tokens count: Int) {
+        guard let answer = message.answer, count <= answer.tokenIDs.count,
+            let cut = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)
+        else { return nil }
+        tokenIDs = Array(answer.tokenIDs.prefix(count))
+        pieces = Array(cut.pieces.prefix(count))
+    }
+
     /// The message that a prompt ends with so that a model goes on with it.
     package var promptMessage: PromptMessage {
         PromptMessage(role: .assistant, parts: [.text(text)], tokens: tokenIDs)

@@ -33,7 +33,7 @@ extension Answer {
         return .object(fields)
     }
 
-    private static func members(_ value: JSONValue?) -> [String: JSONValue] {
+    private static func members(_ value: JSONValue?) -> JSONObject {
         if case .object(let members) = value { members } else { [:] }
     }
 
@@ -130,7 +130,7 @@ extension Answer {
 }
 
 extension Answer.Dropped {
-    var fields: [String: JSONValue] {
+    var fields: JSONObject {
         [
             "turns": .integer(Int64(turns)),
             "last_message": lastMessage.map { .integer(Int64($0)) } ?? .null,

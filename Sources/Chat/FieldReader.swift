@@ -3,7 +3,7 @@ struct FieldReader {
     /// Where the object stands, such as `messages[3]`; empty for the whole file.
     let path: String
     /// The fields not taken yet.
-    private(set) var rest: [String: JSONValue]
+    private(set) var rest: JSONObject
 
     init(_ value: JSONValue, path: String) throws(SessionFormatError) {
         guard case .object(let members) = value else {

@@ -24,22 +24,39 @@ package struct JSONParser {
         let expected: String
     }
 
-    private let bytes: [UInt8]
+    /// Lives only as long as the call that `parsing` makes; every access stands behind a comparison with its count.
+    private let bytes: UnsafeBufferPointer<UInt8>
     private var position: Int
+    /// The values of members of this name are passed over without looking into them.
+    private let passedOver: String?
 
-    private init(_ bytes: [UInt8], from position: Int = 0) {
+    private init(_ bytes: UnsafeBufferPointer<UInt8>, from position: Int, passingOver key: String?) {
         self.bytes = bytes
         self.position = position
+        passedOver = key
+    }
+
+    private static func parsing<Value>(
+        _ bytes: [UInt8], from start: Int = 0, passingOver key: String? = nil,
+        _ body: (inout JSONParser) throws(Failure) -> Value
+    ) throws(Failure) -> Value {
+        try bytes.withUnsafeBufferPointer { buffer -> Result<Value, Failure> in
+            var parser = JSONParser(buffer, from: start, passingOver: key)
+            do throws(Failure) { return .success(try body(&parser)) } catch { return .failure(error) }
+        }.get()
     }
 
     /// The value that the bytes spell.
-    package static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONValue {
-        var parser = JSONParser(bytes)
+    ///
+    /// - Parameter key: members of this name are left out, and only their end is looked for, which is much quicker.
+    package static func parse(_ bytes: [UInt8], passingOver key: String? = nil) throws(JSONSyntaxError) -> JSONValue {
         do throws(Failure) {
-            let value = try parser.value(depth: 0)
-            parser.skipSpaces()
-            guard parser.position == bytes.count else { throw parser.expected("the end of the file") }
-            return value
+            return try parsing(bytes, passingOver: key) { parser throws(Failure) in
+                let value = try parser.value(depth: 0)
+                parser.skipSpaces()
+                guard parser.position == bytes.count else { throw parser.expected("the end of the file") }
+                return value
+            }
         } catch {
             let before = bytes[..<min(error.offset, bytes.count)]
             let line = before.reduce(1) { $1 == UInt8(ascii: "\n") ? $0 + 1 : $0 }
@@ -50,9 +67,10 @@ package struct JSONParser {
 
     /// The value that begins at a place among the bytes, and where it ends; for files that are damaged elsewhere.
     static func parse(_ bytes: [UInt8], from start: Int) throws(Failure) -> (value: JSONValue, end: Int) {
-        var parser = JSONParser(bytes, from: start)
-        let value = try parser.value(depth: 0)
-        return (value, parser.position)
+        try parsing(bytes, from: start) { parser throws(Failure) in
+            let value = try parser.value(depth: 0)
+            return (value, parser.position)
+        }
     }
 
     private func expected(_ what: String) -> Failure { Failure(offset: position, expected: what) }
@@ -104,7 +122,8 @@ package struct JSONParser {
 
     private mutating func object(depth: Int) throws(Failure) -> JSONValue {
         position += 1
-        var members = [String: JSONValue]()
+        var members = JSONObject()
+        var keys = KeyCheck()
         skipSpaces()
         if accept("}") { return .object(members) }
         while true {
@@ -114,15 +133,47 @@ package struct JSONParser {
             let key = try string()
             skipSpaces()
             guard accept(":") else { throw expected("a colon") }
+            if key == passedOver {
+                try passOverValue()
+                skipSpaces()
+                if accept("}") { return .object(members) }
+                guard accept(",") else { throw expected("a comma or }") }
+                continue
+            }
             let member = try value(depth: depth + 1)
-            guard members.updateValue(member, forKey: key) == nil else {
+            guard keys.isNew(key, in: members) else {
                 position = start
                 throw expected("a key that the object does not have yet")
             }
+            members.append(key, member)
             skipSpaces()
             if accept("}") { return .object(members) }
             guard accept(",") else { throw expected("a comma or }") }
         }
+    }
+
+    /// Goes behind a value, by its brackets and quotes alone.
+    private mutating func passOverValue() throws(Failure) {
+        var depth = 0
+        while position < bytes.count {
+            switch bytes[position] {
+            case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+            case UInt8(ascii: "}"), UInt8(ascii: "]"):
+                // The end of what holds the value is not its own.
+                if depth == 0 { return }
+                depth -= 1
+            case UInt8(ascii: ",") where depth == 0: return
+            case UInt8(ascii: "\""):
+                position += 1
+                while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+                    position += bytes[position] == UInt8(ascii: "\\") ? 2 : 1
+                }
+            default: break
+            }
+            position += 1
+        }
+        position = min(position, bytes.count)
+        throw expected("the end of the value")
     }
 
     private mutating func number() throws(Failure) -> JSONValue {
@@ -166,13 +217,14 @@ package struct JSONParser {
         var result = ""
         while true {
             let start = position
-            while let byte = current, byte != 0x22, byte != 0x5C, byte >= 0x20 { position += 1 }
+            while position < bytes.count, Self.isPlain(bytes[position]) { position += 1 }
             if position > start {
-                guard let piece = String(validating: bytes[start..<position], as: UTF8.self) else {
+                let piece = UnsafeBufferPointer(rebasing: bytes[start..<position])
+                guard let piece = String(validating: piece, as: UTF8.self) else {
                     position = start
                     throw expected("text in UTF-8")
                 }
-                result += piece
+                if result.isEmpty { result = piece } else { result += piece }
             }
             switch current {
             case 0x22:
@@ -184,6 +236,10 @@ package struct JSONParser {
             }
         }
     }
+
+    /// Whether a byte stands for itself within quotes.
+    @inline(__always)
+    private static func isPlain(_ byte: UInt8) -> Bool { byte != 0x22 && byte != 0x5C && byte >= 0x20 }
 
     private mutating func escape() throws(Failure) -> Unicode.Scalar {
         position += 1
@@ -226,5 +282,18 @@ package struct JSONParser {
             position += 1
         }
         return value
+    }
+}
+
+/// Finds keys that an object has twice. Small objects are looked through; large ones, which only a hostile file has, are
+/// remembered in a set.
+private struct KeyCheck {
+    private static let largestSmallObject = 32
+    private var known: Set<String> = []
+
+    mutating func isNew(_ key: String, in members: JSONObject) -> Bool {
+        if members.count < Self.largestSmallObject { return members[key] == nil }
+        if known.isEmpty { known = Set(members.map(\.key)) }
+        return known.insert(key).inserted
     }
 }

@@ -9,7 +9,7 @@ package enum JSONValue: Sendable, Equatable {
     case number(String)
     case string(String)
     case array([JSONValue])
-    case object([String: JSONValue])
+    case object(JSONObject)
 
     /// A finite number; anything else becomes null, which JSON can say.
     package static func double(_ value: Double) -> JSONValue {
@@ -48,7 +48,7 @@ private struct JSONWriter {
         switch value {
         case .null: text("null")
         case .bool(let flag): text(flag ? "true" : "false")
-        case .integer(let number): text(String(number))
+        case .integer(let number): integer(number)
         case .number(let spelling): text(spelling)
         case .string(let string): quoted(string)
         case .array(let elements):
@@ -85,20 +85,65 @@ private struct JSONWriter {
     /// Escapes what JSON requires, and also DEL and the C1 controls, so that a file can be shown in a terminal.
     private mutating func quoted(_ string: String) {
         bytes.append(UInt8(ascii: "\""))
-        for scalar in string.unicodeScalars {
-            switch scalar {
-            case "\"": text("\\\"")
-            case "\\": text("\\\\")
-            case "\n": text("\\n")
-            case "\r": text("\\r")
-            case "\t": text("\\t")
-            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}", "\u{2028}", "\u{2029}":
-                let digits = String(scalar.value, radix: 16)
-                text("\\u" + String(repeating: "0", count: 4 - digits.count) + digits)
-            default: bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        var string = string
+        string.withUTF8 { text in
+            // Up to here the text is written.
+            var done = 0
+            var index = 0
+            while index < text.count {
+                guard let escape = Self.escape(text, at: index) else {
+                    index += 1
+                    continue
+                }
+                bytes.append(contentsOf: text[done..<index])
+                bytes.append(contentsOf: escape.spelling.utf8)
+                index += escape.length
+                done = index
             }
+            bytes.append(contentsOf: text[done...])
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    /// How a character has to be spelt, and of how many bytes it is; nil when it stands for itself.
+    @inline(__always)
+    private static func escape(_ text: UnsafeBufferPointer<UInt8>, at index: Int) -> (spelling: String, length: Int)? {
+        let byte = text[index]
+        // Most bytes are neither of these, and neither are the following bytes of a character.
+        if byte >= 0x20, byte < 0x7F { return byte == 0x22 ? ("\\\"", 1) : byte == 0x5C ? ("\\\\", 1) : nil }
+        switch byte {
+        case UInt8(ascii: "\n"): return ("\\n", 1)
+        case UInt8(ascii: "\r"): return ("\\r", 1)
+        case UInt8(ascii: "\t"): return ("\\t", 1)
+        case 0x00..<0x20, 0x7F: return (unicodeEscape(UInt32(byte)), 1)
+        // U+0080 to U+009F, U+2028 and U+2029 in UTF-8.
+        case 0xC2 where index + 1 < text.count && text[index + 1] < 0xA0:
+            return (unicodeEscape(UInt32(text[index + 1])), 2)
+        case 0xE2 where index + 2 < text.count && text[index + 1] == 0x80 && (0xA8...0xA9).contains(text[index + 2]):
+            return (unicodeEscape(0x2000 + UInt32(text[index + 2] - 0x80)), 3)
+        default: return nil
+        }
+    }
+
+    private static func unicodeEscape(_ value: UInt32) -> String {
+        let digits = String(value, radix: 16)
+        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+    }
+
+    private mutating func integer(_ number: Int64) {
+        if number < 0 { return text(String(number)) }
+        var digits: (UInt64, Int) = (UInt64(number), 1)
+        while digits.0 >= 10 {
+            digits.0 /= 10
+            digits.1 += 1
+        }
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits.1))
+        var rest = number
+        for place in stride(from: start + digits.1 - 1, through: start, by: -1) {
+            bytes[place] += UInt8(rest % 10)
+            rest /= 10
+        }
     }
 }
 

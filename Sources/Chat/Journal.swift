@@ -55,7 +55,7 @@ enum Journal {
     /// Nothing is kept of the answer that has begun.
     static func discard() -> [UInt8] { line(.discard, [:]) }
 
-    private static func line(_ event: Event, _ fields: [String: JSONValue]) -> [UInt8] {
+    private static func line(_ event: Event, _ fields: JSONObject) -> [UInt8] {
         var fields = fields
         fields["event"] = .string(event.rawValue)
         return JSONValue.object(fields).compactBytes + [UInt8(ascii: "\n")]

@@ -15,11 +15,11 @@ package struct Session: Sendable, Equatable {
     /// The last message of the branch that is shown; nil when there are no messages.
     package private(set) var activeLeaf: Int?
     /// Fields of the file that this version does not know.
-    package var unknown: [String: JSONValue]
+    package var unknown: JSONObject
 
     package init(
         title: String = "", created: Timestamp, updated: Timestamp? = nil, application: String = "emuchat",
-        unknown: [String: JSONValue] = [:]
+        unknown: JSONObject = [:]
     ) {
         self.title = title
         self.created = created
@@ -37,13 +37,16 @@ package struct Session: Sendable, Equatable {
     }
 
     /// The number that the next message will have.
-    package var nextID: Int { (messages.lazy.map(\.id).max() ?? 0) + 1 }
+    package var nextID: Int { messages.indices.reduce(0) { max($0, messages[$1].id) } + 1 }
 
-    package func message(_ id: Int) -> Message? { messages.first { $0.id == id } }
+    package func message(_ id: Int) -> Message? { index(of: id).map { messages[$0] } }
+
+    /// Where a message stands; the last ones are asked for most.
+    private func index(of id: Int) -> Int? { messages.indices.last { messages[$0].id == id } }
 
     /// Whether a message could be added: its number is free and its parent known.
     package func accepts(_ message: Message) -> Bool {
-        message.id >= 1 && self.message(message.id) == nil && (message.parent.map { self.message($0) != nil } ?? true)
+        message.id >= 1 && index(of: message.id) == nil && (message.parent.map { index(of: $0) != nil } ?? true)
     }
 
     /// Adds a message and shows the branch that ends in it; false when its number is taken or its parent unknown.
@@ -63,7 +66,25 @@ package struct Session: Sendable, Equatable {
     func continues(_ earlier: Session) -> Bool {
         messages.count >= earlier.messages.count && created == earlier.created && application == earlier.application
             && unknown == earlier.unknown
-            && zip(messages, earlier.messages).allSatisfy { $0.id == $1.id && $0.created == $1.created }
+            && earlier.messages.indices.allSatisfy {
+                messages[$0].id == earlier.messages[$0].id && messages[$0].created == earlier.messages[$0].created
+            }
+    }
+
+    /// Adds many messages, as `append` adds each; one that does not fit ends it. Returns how many were added.
+    @discardableResult
+    package mutating func append(contentsOf more: [Message]) -> Int {
+        var known = Set(messages.map(\.id))
+        for (index, message) in more.enumerated() {
+            guard message.id >= 1, message.parent.map({ known.contains($0) }) ?? true,
+                known.insert(message.id).inserted
+            else { return index }
+            messages.append(message)
+            activeLeaf = message.id
+            updated = max(updated, message.created)
+            if title.isEmpty, message.role == .user { title = SessionNaming.title(of: message.parts) }
+        }
+        return more.count
     }
 
     /// Adds a message at the end of the branch that is shown, and returns its number.
@@ -121,35 +142,47 @@ package struct Message: Sendable, Equatable {
     package var role: Role
     package var created: Timestamp
     /// Words and pictures in the order in which they are read.
-    package var parts: [Part]
+    package var parts: [Part] {
+        get { content.parts }
+        set { content = Content(parts: newValue, answer: content.answer, unknown: content.unknown) }
+    }
     /// How an assistant's message came about; nil for all others.
     package var answer: Answer? {
-        get { answerBox?.answer }
-        set { answerBox = newValue.map(AnswerBox.init) }
+        get { content.answer }
+        set { content = Content(parts: content.parts, answer: newValue, unknown: content.unknown) }
     }
-    package var unknown: [String: JSONValue]
-    /// Apart, so that a long list of messages is copied quickly: most of a message's fields are its answer's.
-    private var answerBox: AnswerBox?
+    package var unknown: JSONObject {
+        get { content.unknown }
+        set { content = Content(parts: content.parts, answer: content.answer, unknown: newValue) }
+    }
+    private var content: Content
 
-    private final class AnswerBox: Sendable, Equatable {
-        let answer: Answer
+    /// All that is long, shared by a message's copies, so that ten thousand messages are copied in no time.
+    private final class Content: Sendable, Equatable {
+        let parts: [Part]
+        let answer: Answer?
+        let unknown: JSONObject
 
-        init(_ answer: Answer) { self.answer = answer }
+        init(parts: [Part], answer: Answer?, unknown: JSONObject) {
+            self.parts = parts
+            self.answer = answer
+            self.unknown = unknown
+        }
 
-        static func == (a: AnswerBox, b: AnswerBox) -> Bool { a === b || a.answer == b.answer }
+        static func == (a: Content, b: Content) -> Bool {
+            a === b || (a.parts == b.parts && a.answer == b.answer && a.unknown == b.unknown)
+        }
     }
 
     package init(
         id: Int, parent: Int?, role: Role, created: Timestamp, parts: [Part], answer: Answer? = nil,
-        unknown: [String: JSONValue] = [:]
+        unknown: JSONObject = [:]
     ) {
         self.id = id
         self.parent = parent
         self.role = role
         self.created = created
-        self.parts = parts
-        self.unknown = unknown
-        answerBox = answer.map(AnswerBox.init)
+        content = Content(parts: parts, answer: answer, unknown: unknown)
     }
 
     /// The words alone, joined.
@@ -167,9 +200,9 @@ package struct Part: Sendable, Equatable {
     }
 
     package var content: Content
-    package var unknown: [String: JSONValue]
+    package var unknown: JSONObject
 
-    package init(_ content: Content, unknown: [String: JSONValue] = [:]) {
+    package init(_ content: Content, unknown: JSONObject = [:]) {
         self.content = content
         self.unknown = unknown
     }
@@ -227,9 +260,9 @@ package struct StoredVideo: Sendable, Equatable {
         package var seconds: Double
         /// The frame's number in the clip, from 0.
         package var index: Int
-        package var unknown: [String: JSONValue]
+        package var unknown: JSONObject
 
-        package init(file: StoredFile, seconds: Double, index: Int, unknown: [String: JSONValue] = [:]) {
+        package init(file: StoredFile, seconds: Double, index: Int, unknown: JSONObject = [:]) {
             self.file = file
             self.seconds = seconds
             self.index = index

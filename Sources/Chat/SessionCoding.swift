@@ -35,9 +35,12 @@ extension Session {
     /// Reads a session of this or an earlier version from its file's bytes, checking every field.
     ///
     /// Version 1 lacks `context` and `cache` of answers, and has all messages in the file, none in the journal.
-    package init(bytes: [UInt8]) throws(SessionFormatError) {
+    /// - Parameter withAnswers: whether to read how answers came about; their words are read in any case.
+    package init(bytes: [UInt8], withAnswers: Bool = true) throws(SessionFormatError) {
         let value: JSONValue
-        do { value = try JSONParser.parse(bytes) } catch { throw .syntax(error) }
+        do {
+            value = try JSONParser.parse(bytes, passingOver: withAnswers ? nil : "answer")
+        } catch { throw .syntax(error) }
         try self.init(json: value)
     }
 

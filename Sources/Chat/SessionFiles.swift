@@ -5,6 +5,8 @@ import Paths
 package struct FileCalls: Sendable {
     package var write: @Sendable (Int32, UnsafeRawBufferPointer) -> Int = { Glibc.write($0, $1.baseAddress, $1.count) }
     package var synchronise: @Sendable (Int32) -> Int32 = { fsync($0) }
+    /// Makes the bytes of a file last, and its length, which is all that a journal needs.
+    package var synchroniseData: @Sendable (Int32) -> Int32 = { fdatasync($0) }
     package var rename: @Sendable (String, String) -> Int32 = { Glibc.rename($0, $1) }
 
     package init() {}

@@ -7,7 +7,11 @@ final class SessionLock: Sendable {
     private let descriptor: Int32
     private let path: String
 
+    /// How long to try again: somebody who only looks whether there is a writer holds the lock for a moment.
+    private static let patience = (attempts: 5, microseconds: UInt32(4000))
+
     init(path: String, name: String) throws(SessionError) {
+        var attempts = 0
         while true {
             let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw SessionFiles.failure(path, errno) }
@@ -15,6 +19,11 @@ final class SessionLock: Sendable {
                 let code = errno
                 defer { close(descriptor) }
                 guard code == EWOULDBLOCK else { throw SessionFiles.failure(path, code) }
+                attempts += 1
+                if attempts < Self.patience.attempts {
+                    usleep(Self.patience.microseconds)
+                    continue
+                }
                 throw .locked(name: name, processID: Self.holder(descriptor))
             }
             // A file that its last holder removed in the meantime keeps nobody out.
@@ -37,13 +46,13 @@ final class SessionLock: Sendable {
         unlink(path)
     }
 
-    /// The process that holds a session's lock; nil when none does, or it cannot be told.
-    static func holder(path: String) -> Int? {
+    /// The process that holds a session's lock; nil when none does.
+    static func holder(path: String) -> SessionStore.Writer? {
         let descriptor = Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return nil }
-        return holder(descriptor)
+        return SessionStore.Writer(processID: holder(descriptor))
     }
 
     private static func holder(_ descriptor: Int32) -> Int? {

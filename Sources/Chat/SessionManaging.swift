@@ -1,5 +1,22 @@
 import Foundation
 
+/// A state of a session's files: another one after every change.
+package struct SessionChange: Sendable, Equatable {
+    private let marks: [Int]
+
+    init?(file: String, journal: String) {
+        var status = stat()
+        guard stat(file, &status) == 0 else { return nil }
+        var marks = Self.marks(status)
+        if stat(journal, &status) == 0 { marks += Self.marks(status) }
+        self.marks = marks
+    }
+
+    private static func marks(_ status: stat) -> [Int] {
+        [Int(status.st_ino), Int(status.st_size), status.st_mtim.tv_sec, status.st_mtim.tv_nsec]
+    }
+}
+
 extension SessionStore {
     /// Gives a session another name; nobody may be writing it. Both are names, or paths into the same folder.
     package func rename(_ nameOrPath: String, to newNameOrPath: String) throws(SessionError) {
@@ -27,6 +44,46 @@ extension SessionStore {
             lock.removeFile()
             return target
         }
+    }
+
+    /// Who writes a session.
+    package struct Writer: Sendable, Equatable {
+        /// Nil when it cannot be told.
+        package let processID: Int?
+    }
+
+    /// The process that may write a session; nil when there is none, or no such session.
+    package func writer(of nameOrPath: String) -> Writer? {
+        guard let (store, name) = try? locate(nameOrPath) else { return nil }
+        return SessionLock.holder(path: store.lockPath(name))
+    }
+
+    /// Tells apart the states of a session's files; nil when the session is not there.
+    package func lastChange(_ nameOrPath: String) -> SessionChange? {
+        guard let (store, name) = try? locate(nameOrPath) else { return nil }
+        return SessionChange(file: store.path(name), journal: store.journalPath(name))
+    }
+
+    /// Writes a conversation in another format: a file in one step, which only its owner may read; anything else that
+    /// can be written to, such as a pipe, as it is.
+    package static func writeExport(_ bytes: [UInt8], to path: String) throws(SessionError) {
+        var status = stat()
+        guard stat(path, &status) != 0 || status.st_mode & S_IFMT == S_IFREG else {
+            guard status.st_mode & S_IFMT != S_IFDIR else {
+                throw .fileSystem(path: path, reason: "is a folder; name a file in it")
+            }
+            do { try Data(bytes).write(to: URL(fileURLWithPath: path)) } catch {
+                throw .fileSystem(path: path, reason: error.localizedDescription)
+            }
+            return
+        }
+        try SessionFiles.replace(
+            path, with: bytes, suffix: ".\(getpid())" + SessionFiles.temporarySuffix, calls: .system)
+    }
+
+    /// Reads a file that is to be imported.
+    package static func readImport(_ path: String, limit: Int) throws(SessionError) -> [UInt8] {
+        try SessionFiles.read(path, limit: limit)
     }
 
     /// Pictures that no session uses.

@@ -43,19 +43,19 @@ struct SessionSalvage {
     }
 
     /// Of the fields before and after the messages, those that stand on lines of their own and are whole.
-    private static func head(_ bytes: [UInt8]) -> [String: JSONValue] {
-        var fields = [String: JSONValue]()
+    private static func head(_ bytes: [UInt8]) -> JSONObject {
+        var fields = JSONObject()
         for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: Array("  \"".utf8)) {
             var line = Array(line)
             if line.last == UInt8(ascii: ",") { line.removeLast() }
             let member = [UInt8(ascii: "{")] + line + [UInt8(ascii: "}")]
             guard case .object(let found)? = try? JSONParser.parse(member) else { continue }
-            fields.merge(found) { first, _ in first }
+            fields = fields.merging(found) { first, _ in first }
         }
         return fields
     }
 
-    private static func session(_ messages: [Message], _ fields: [String: JSONValue]) -> Session? {
+    private static func session(_ messages: [Message], _ fields: JSONObject) -> Session? {
         guard let first = messages.first else { return nil }
         func time(_ key: String) -> Timestamp? {
             if case .string(let text)? = fields[key] { Timestamp(text) } else { nil }

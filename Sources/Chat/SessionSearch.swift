@@ -26,6 +26,20 @@ package struct SessionQuery: Sendable {
 
     /// Where a session holds what is searched for; nil when it does not.
     package func hit(name: String, _ session: Session) -> SessionHit? {
+        find(name: name, session).map(hit)
+    }
+
+    /// A session in which everything was found, before anything is shown of it.
+    struct Finding: Sendable {
+        let name: String
+        let session: Session
+        let rank: Double
+        /// Indices of the messages that hold any of it, the best first.
+        let messages: [Int]
+    }
+
+    /// Whether and how well a session fits.
+    func find(name: String, _ session: Session) -> Finding? {
         let title = FoldedText(session.title)
         let inTitle = terms.map { title.occurrences(of: $0) }
         var missing = Set(terms.indices.filter { inTitle[$0].count == 0 })
@@ -49,20 +63,26 @@ package struct SessionQuery: Sendable {
         }
         guard missing.isEmpty else { return nil }
         candidates.sort { ($0.rank, $1.index) > ($1.rank, $0.index) }
+        // Titles are short, so that a word in one says more; many occurrences say more than one, but not many times.
+        let titleRank = inTitle.reduce(0) { $0 + ($1.count == 0 ? 0 : $1.startsWord ? 3 : 2) }
+        let rank = Double(titleRank) + (candidates.first?.rank ?? 0) * 2 + log2(Double(1 + occurrences)) / 2
+        return Finding(name: name, session: session, rank: rank, messages: candidates.map(\.index))
+    }
+
+    /// What is shown of a session that fits.
+    func hit(_ finding: Finding) -> SessionHit {
+        let session = finding.session
         let shown = Set(session.activeBranch.map(\.id))
-        let matches = candidates.prefix(SessionHit.matchesShown).map { candidate -> SessionHit.Match in
-            let message = session.messages[candidate.index]
+        let matches = finding.messages.prefix(SessionHit.matchesShown).map { index -> SessionHit.Match in
+            let message = session.messages[index]
             let excerpt = Excerpt(of: message.text, around: terms)
             return SessionHit.Match(
                 messageID: message.id, role: message.role, isOnShownBranch: shown.contains(message.id),
                 excerpt: excerpt.text, marks: excerpt.marks)
         }
-        // Titles are short, so that a word in one says more; many occurrences say more than one, but not many times.
-        let titleRank = inTitle.reduce(0) { $0 + ($1.count == 0 ? 0 : $1.startsWord ? 3 : 2) }
-        let rank = Double(titleRank) + (candidates.first?.rank ?? 0) * 2 + log2(Double(1 + occurrences)) / 2
         return SessionHit(
-            name: name, title: session.title, updated: session.updated, rank: rank, matches: matches,
-            matchingMessages: candidates.count)
+            name: finding.name, title: session.title, updated: session.updated, rank: finding.rank, matches: matches,
+            matchingMessages: finding.messages.count)
     }
 }
 
@@ -97,13 +117,18 @@ package struct SessionHit: Sendable, Equatable {
 extension SessionStore {
     /// The sessions that hold all words of a text in their titles or on any of their branches, the best first, of equal
     /// ones the latest. Sessions that cannot be read are left out.
-    package func search(_ text: String) throws(SessionError) -> [SessionHit] {
-        guard let query = SessionQuery(text) else { return [] }
-        let hits = try map { name, result -> SessionHit? in
+    ///
+    /// - Parameter limit: how many to return at most; all are counted.
+    package func search(
+        _ text: String, limit: Int = .max
+    ) throws(SessionError) -> (hits: [SessionHit], count: Int) {
+        guard let query = SessionQuery(text) else { return ([], 0) }
+        var findings = try map { name, result -> SessionQuery.Finding? in
             guard case .success(let session) = result else { return nil }
-            return query.hit(name: name, session)
-        }
-        return hits.compactMap(\.self).sorted { ($0.rank, $0.updated, $1.name) > ($1.rank, $1.updated, $0.name) }
+            return query.find(name: name, session)
+        }.compactMap(\.self)
+        findings.sort { ($0.rank, $0.session.updated, $1.name) > ($1.rank, $1.session.updated, $0.name) }
+        return (findings.prefix(limit).map(query.hit), findings.count)
     }
 }
 
@@ -118,25 +143,37 @@ struct SearchTerm: Sendable {
 struct FoldedText {
     private(set) var bytes: [UInt8]
 
-    init(_ text: String) {
-        bytes = Array(text.utf8)
-        var isASCII = true
-        for index in bytes.indices {
-            let byte = bytes[index]
-            if byte >= 0x80 {
-                isASCII = false
-                break
-            }
+    init(_ text: some StringProtocol) {
+        bytes = []
+        bytes.reserveCapacity(text.utf8.count)
+        for scalar in text.unicodeScalars {
+            let value = scalar.value
+            switch value {
             // Words are found across line ends, too.
-            if byte >= 0x41, byte <= 0x5A { bytes[index] = byte + 0x20 } else if byte < 0x20 { bytes[index] = 0x20 }
+            case 0..<0x20: bytes.append(0x20)
+            case 0x41...0x5A: bytes.append(UInt8(value) + 0x20)
+            case 0x20..<0x80: bytes.append(UInt8(value))
+            case 0x80..<UInt32(Self.tableEnd): bytes.append(contentsOf: Self.table[Int(value) - 0x80])
+            default: bytes.append(contentsOf: Self.folded(scalar))
+            }
         }
-        if !isASCII { bytes = Array(Self.folded(text).utf8) }
     }
 
-    /// The same of any text, letter by letter: the folding of a text is that of its characters.
-    static func folded(_ text: some StringProtocol) -> String {
-        String(text.map { $0.isNewline || $0 == "\t" ? " " : $0 })
-            .folding(options: [.caseInsensitive, .diacriticInsensitive, .widthInsensitive], locale: nil).lowercased()
+    /// The folding of most letters of European languages.
+    private static let table = (0x80..<tableEnd).map { value in Unicode.Scalar(value).map(folded) ?? [] }
+    private static let tableEnd = 0x250
+
+    /// A scalar without capitals, accents and width; nothing for an accent of its own.
+    private static func folded(_ scalar: Unicode.Scalar) -> [UInt8] {
+        if scalar.properties.generalCategory == .nonspacingMark { return [] }
+        if scalar.properties.isWhitespace { return [0x20] }
+        // Ideographs, emoji and Hangul, which most other text is made of, are as they are.
+        if !scalar.properties.isCased && !scalar.properties.changesWhenNFKCCaseFolded {
+            return Array(String(scalar).utf8)
+        }
+        return Array(
+            String(scalar).folding(options: [.caseInsensitive, .diacriticInsensitive, .widthInsensitive], locale: nil)
+                .lowercased().utf8)
     }
 
     /// How often a term occurs, and whether a word begins with it somewhere.
@@ -206,7 +243,7 @@ struct Excerpt {
 
     private static func spelling(_ character: Character) -> [UInt8] {
         if let ascii = character.asciiValue { return [ascii >= 0x41 && ascii <= 0x5A ? ascii + 0x20 : ascii] }
-        return Array(FoldedText.folded(String(character)).utf8)
+        return FoldedText(String(character)).bytes
     }
 
     /// The character behind a term that begins at a character; nil when it does not.

@@ -121,8 +121,8 @@ package final class SessionWriter: Sendable {
             guard state.recording == nil else { throw .answerIsRunning(name: state.name) }
             if !session.continues(state.session) { state.kept = nil }
             state.session = session
+            // What follows a question is synced with its answer's end: only a power failure in between can lose it.
             try Self.writeChanges(&state, store)
-            try Self.synchroniseJournal(state, store)
             try Self.foldWhenLarge(&state, store)
         }
     }

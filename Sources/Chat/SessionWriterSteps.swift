@@ -64,7 +64,7 @@ extension SessionWriter {
 
     /// Makes what was written outlast a power failure.
     static func synchroniseJournal(_ state: State, _ store: SessionStore) throws(SessionError) {
-        guard state.journal >= 0, store.calls.synchronise(state.journal) != 0 else { return }
+        guard state.journal >= 0, store.calls.synchroniseData(state.journal) != 0 else { return }
         throw SessionFiles.failure(store.journalPath(state.name), errno)
     }
 

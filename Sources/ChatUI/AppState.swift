@@ -327,11 +327,14 @@ package struct ReplayStatus: Hashable, Sendable {
     package var duration: Double
     package var speed: Double
     package var isPaused: Bool
+    /// What stands in the bar instead, when the conversation is followed while another process writes it.
+    package var liveNote: String?
 
-    package init(position: Double, duration: Double, speed: Double, isPaused: Bool) {
+    package init(position: Double, duration: Double, speed: Double, isPaused: Bool, liveNote: String? = nil) {
         self.position = position
         self.duration = duration
         self.speed = speed
         self.isPaused = isPaused
+        self.liveNote = liveNote
     }
 }

@@ -5,6 +5,13 @@ enum ReplayBar {
     static func draw(_ replay: ReplayStatus, _ theme: Theme, _ geometry: ScreenGeometry, _ frame: inout Frame) {
         let row = geometry.editor.origin.row
         let columns = geometry.size.columns
+        if let note = replay.liveNote {
+            let end = columns - (columns >= 60 ? 10 : 1)
+            let text = TextWidth.truncated("● " + note, to: max(1, end - 2))
+            frame.draw(text, at: Position(column: 1, row: row), style: theme.accent)
+            if columns >= 60 { frame.drawRight("q leave", endingAt: columns - 1, row: row, style: theme.dim) }
+            return
+        }
         let speed = (replay.isPaused ? "⏸ " : "▶ ") + FigureText.tenths(replay.speed) + "×"
         let time = FigureText.clock(replay.position) + " / " + FigureText.clock(replay.duration)
         let keys = "space \(replay.isPaused ? "play" : "pause") · ←→ turn · +− speed · q leave"

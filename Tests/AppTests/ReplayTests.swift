@@ -89,3 +89,28 @@ import Testing
         #expect(try program.finish().status == 130)
     }
 }
+
+/// A second instance on a session that the first one writes.
+@Suite(.serialized, .enabled(if: TerminalSession.tmux != nil, "tmux is not installed"))
+struct FollowedSessionTests {
+    @Test func itIsShownWithoutBeingChangedAndGrows() throws {
+        let chat = try ChatFixture()
+        try chat.startTiny("--session shared")
+        try chat.terminal.submit("First question")
+        try chat.terminal.wait(for: "the first answer") { $0.contains("tok/s") && $0.contains("First question") }
+        let second = try TerminalSession(chat.runner, columns: 100, rows: 30)
+        try second.startChat("--session shared")
+        let opened = try second.wait(for: "read only: another emuchat (process ")
+        #expect(opened.contains("First question") && opened.contains("q leave"))
+        // What is typed there changes nothing; what happens in the first one is shown.
+        try second.submit("Second")
+        try chat.terminal.submit("Another question")
+        try second.wait(for: "Another question")
+        #expect(try !second.screen().contains("Second"))
+        try chat.terminal.press("C-d")
+        _ = try chat.terminal.finishChat()
+        try second.wait(for: "the other emuchat has ended")
+        try second.type("q")
+        #expect(try second.finishChat().status == 0)
+    }
+}

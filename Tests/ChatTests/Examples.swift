@@ -18,7 +18,7 @@ enum Examples {
             precision: "exact",
             // Of messages that are not on the branch, so that nothing is missing from its prompt.
             dropped: Answer.Dropped(turns: 2, lastMessage: 77, pictures: 1, lastPictureMessage: 78), unseenMedia: [1],
-            promptTokens: 41, reusedTokens: 3)
+            promptTokens: 41, reusedTokens: 3, continuedTokens: 1)
     }
 
     static func recording(id: Int, parent: Int?) -> AnswerRecording {
@@ -99,7 +99,7 @@ extension JSONValue {
     }
 
     /// All objects in the value, itself included, by path.
-    var objects: [(path: String, members: [String: JSONValue])] {
+    var objects: [(path: String, members: JSONObject)] {
         switch self {
         case .object(let members):
             [("", members)]

@@ -14,6 +14,7 @@ struct JournalTests {
         // What is synced is not what these tests look at, and waiting for the disk is slow.
         var calls = FileCalls()
         calls.synchronise = { _ in 0 }
+        calls.synchroniseData = { _ in 0 }
         store = SessionStore(folder: folder.path, calls: calls)
     }
 

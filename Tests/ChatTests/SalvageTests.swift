@@ -14,6 +14,7 @@ struct SalvageTests {
         folder = try TemporaryFolder()
         var calls = FileCalls()
         calls.synchronise = { _ in 0 }
+        calls.synchroniseData = { _ in 0 }
         store = SessionStore(folder: folder.path, calls: calls)
     }
 

@@ -25,7 +25,7 @@ struct SearchTests {
         _ = try store.create(named: name, session)
     }
 
-    private func names(_ text: String) throws -> [String] { try store.search(text).map(\.name) }
+    private func names(_ text: String) throws -> [String] { try store.search(text).hits.map(\.name) }
 
     @Test func allWordsAreFoundWhateverTheirSpelling() throws {
         try keep("cafe", ["Who waits in the Café?", "An ＥＭＵ, with a straße of its own"])
@@ -36,20 +36,20 @@ struct SearchTests {
         #expect(try names("cafe poodle") == [])
         #expect(try names("\"in waits\"") == [])
         #expect(try names("  \" \"") == [])
-        #expect(try SessionStore(folder: folder.path + "/none").search("a") == [])
+        #expect(try SessionStore(folder: folder.path + "/none").search("a").count == 0)
     }
 
     @Test func everyBranchIsSearchedAndTheContextTold() throws {
         let long = String(repeating: "before ", count: 30) + "the Emu\nruns " + String(repeating: "after ", count: 30)
         try keep("emus", ["Hello", "Tell me"], branches: [long])
-        let hit = try #require(try store.search("EMU runs").first)
+        let hit = try #require(try store.search("EMU runs").hits.first)
         let match = try #require(hit.matches.first)
         #expect(hit.matches.count == 1 && hit.matchingMessages == 1 && match.messageID == 3 && !match.isOnShownBranch)
         #expect(match.excerpt.hasPrefix("…") && match.excerpt.hasSuffix("…") && match.excerpt.count <= 102)
         let characters = Array(match.excerpt)
         #expect(match.marks.map { String(characters[$0]) } == ["Emu", "runs"])
         #expect(match.excerpt.contains("before the Emu runs after"))
-        #expect(try store.search("tell").first?.matches.first?.isOnShownBranch == true)
+        #expect(try store.search("tell").hits.first?.matches.first?.isOnShownBranch == true)
     }
 
     @Test func theBestComeFirst() throws {
@@ -61,12 +61,14 @@ struct SearchTests {
         // Of equal ones the latest.
         try keep("later", ["Hello there", "the train station is far"], minutes: 2)
         #expect(try names("train station").prefix(3) == ["title", "later", "together"])
-        #expect(try store.search("e").first { $0.name == "later" }?.matches.count == 2)
+        #expect(try store.search("train station", limit: 2).hits.map(\.name) == ["title", "later"])
+        #expect(try store.search("train station", limit: 2).count == 5)
+        #expect(try store.search("e").hits.first { $0.name == "later" }?.matches.count == 2)
     }
 
     @Test func hostileTextIsFoundAndShownSafely() throws {
         try keep("hostile", ["\u{1B}]0;title\u{7}needle\u{202E}\u{0}", String(repeating: "🐩", count: 5000) + "needle"])
-        let hit = try #require(try store.search("needle").first)
+        let hit = try #require(try store.search("needle").hits.first)
         for match in hit.matches {
             #expect(
                 match.excerpt.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.properties.generalCategory != .format }

@@ -184,7 +184,7 @@ private struct SchemaCheck {
             }
         }
         guard case .object(let members) = value, case .object(let properties)? = schema["properties"] else { return }
-        described.formUnion(properties.keys.map { "\(name).\($0)" })
+        described.formUnion(properties.map { "\(name).\($0.key)" })
         if case .array(let required)? = schema["required"] {
             for case .string(let key) in required where members[key] == nil { problems.append("\(path): no \(key)") }
         }

@@ -35,13 +35,16 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         // What can be told in one line is told before the screen is taken over.
-        let modelPath = try model.path()
         let configuration = try appearance.configuration()
         if plain || configuration.isPlain == true {
-            return try await runPlain(modelPath, configuration)
+            return try await runPlain(model.path(), configuration)
         }
         let look = try appearance.appearance(configuration)
         let store = folders.store
+        if let session, store.writer(of: session) != nil, (try? store.load(session)) != nil {
+            return try SessionFollower(store: store, name: session).run(look)
+        }
+        let modelPath = try model.path()
         let keeper = try ConversationKeeper(store: store, opening: session)
         let screen = try ChatScreen(look)
 

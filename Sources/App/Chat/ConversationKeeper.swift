@@ -142,7 +142,7 @@ package actor ConversationKeeper {
     // MARK: Answers
 
     /// Stops the running answer, or the one that is about to start.
-    func cancel() {
+    package func cancel() {
         isCancelled = true
         run?.cancel()
     }

@@ -24,6 +24,14 @@ struct PlainReplay {
         }
     }
 
+    private static func speaker(_ role: Role) -> String {
+        switch role {
+        case .user: "you:"
+        case .assistant: "emuchat:"
+        case .system: "system:"
+        }
+    }
+
     /// The pictures and clips so far, which are numbered together.
     private struct MediaCount {
         var count = 0
@@ -38,7 +46,7 @@ struct PlainReplay {
     {
         switch event.kind {
         case .messageAppeared(let message):
-            try StandardOutput.write((message.role == .user ? "you:" : "system:") + "\n")
+            try StandardOutput.write(Self.speaker(message.role) + "\n")
             for part in message.parts {
                 switch part.content {
                 case .text(let text):

@@ -8,6 +8,9 @@ package final class SessionList: Sendable {
     /// As last listed, by name: a search reads every session once, not twice.
     private let known = Mutex<[String: RecentSession]>([:])
 
+    /// More are not looked through by anybody.
+    private static let searchLimit = 100
+
     package init(store: SessionStore) {
         self.store = store
     }
@@ -15,7 +18,7 @@ package final class SessionList: Sendable {
     /// The sessions, the latest first; with a query those that hold it, the best first, with the words around it.
     package func entries(matching query: String) -> [RecentSession] {
         guard SessionQuery(query) != nil else { return all() }
-        let hits = (try? store.search(query)) ?? []
+        let hits = (try? store.search(query, limit: Self.searchLimit).hits) ?? []
         var known = known.withLock { $0 }
         if !hits.allSatisfy({ known[$0.name] != nil }) {
             known = Dictionary(all().map { ($0.name, $0) }) { first, _ in first }

@@ -20,20 +20,29 @@ struct SearchCommand: AsyncParsableCommand {
     @Argument(help: "The words to look for.")
     var text: [String]
 
+    @Option(help: ArgumentHelp("Conversations to show at most.", valueName: "n"))
+    var limit = 100
+
     @Flag(help: "Print a JSON array.")
     var json = false
 
     func validate() throws {
+        if limit < 1 { throw ValidationError("--limit must be 1 or more.") }
         if SessionQuery(text.joined(separator: " ")) == nil { throw ValidationError("There are no words to look for.") }
     }
 
     func run() async throws {
         let query = text.joined(separator: " ")
-        let hits = try withSessionErrors { () throws(SessionError) in try folders.store.search(query) }
+        let (hits, count) = try withSessionErrors { () throws(SessionError) in
+            try folders.store.search(query, limit: limit)
+        }
         if json {
             try writeJSON(hits.map(Row.init))
         } else {
             for hit in hits { try show(hit) }
+        }
+        if count > hits.count {
+            StandardError.write("\(counted(count - hits.count, "more conversation")); --limit \(count) shows all.\n")
         }
         if hits.isEmpty { throw CommandError(status: ExitStatus.failed, message: json ? nil : "nothing found.") }
     }
@@ -58,6 +67,8 @@ struct SearchCommand: AsyncParsableCommand {
         if more > 0 { try StandardOutput.write("  and \(counted(more, "message")) more\n") }
     }
 
+    // The names are the contract's.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
     private struct Row: Encodable {
         let name: String
         let title: String
@@ -66,8 +77,6 @@ struct SearchCommand: AsyncParsableCommand {
         let matches: [Match]
         let matching_messages: Int
 
-        // The names are the contract's.
-        // swift-format-ignore: AlwaysUseLowerCamelCase
         struct Match: Encodable {
             let message: Int
             let role: String

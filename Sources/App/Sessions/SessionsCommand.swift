@@ -10,7 +10,7 @@ struct SessionsCommand: AsyncParsableCommand {
         abstract: "List, search and look after the conversations that are kept.",
         subcommands: [
             ListCommand.self, ShowCommand.self, SearchCommand.self, RenameCommand.self, DeleteCommand.self,
-            CleanCommand.self,
+            ExportCommand.self, ImportCommand.self, CleanCommand.self,
         ],
         defaultSubcommand: ListCommand.self)
 }

@@ -9,11 +9,16 @@ import Media
 struct ReplayCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "replay",
-        abstract: "Play a conversation back with its timing.",
-        discussion: "On a terminal the chat screen is used, elsewhere, or with --plain, lines of text.")
+        abstract: "Play a conversation back with its timing, or verify that its answers come out again.",
+        discussion: """
+            On a terminal the chat screen is used, elsewhere, or with --plain, lines of text. With --verify every answer \
+            of every branch is generated again from its own inputs, options and seed; the status is 0 when all agree, \
+            1 when one differs, 3 when one cannot be verified.
+            """)
 
     @OptionGroup var folders: SessionArguments
     @OptionGroup var appearance: AppearanceArguments
+    @OptionGroup var branch: BranchArguments
 
     @Argument(help: "The session's name or path.")
     var name: String
@@ -24,7 +29,20 @@ struct ReplayCommand: AsyncParsableCommand {
     @Flag(help: "Write lines of text instead of using the chat screen.")
     var plain = false
 
+    @Flag(help: "Generate every answer again, and compare the tokens.")
+    var verify = false
+
+    @Option(help: ArgumentHelp("With --verify: where the model's file is now.", valueName: "file"))
+    var model: String?
+
+    @Option(help: ArgumentHelp("With --verify: threads to compute on.", valueName: "n"))
+    var threads: Int?
+
     func validate() throws {
+        if !verify && (model != nil || threads != nil) {
+            throw ValidationError("--model and --threads are for --verify: a replay needs no model.")
+        }
+        if let threads, !(1...256).contains(threads) { throw ValidationError("--threads must be 1 to 256.") }
         if !ReplayClock.speeds.contains(speed) {
             throw ValidationError(
                 "--speed must be \(ReplayClock.speeds.lowerBound) to \(ReplayClock.speeds.upperBound).")
@@ -32,13 +50,16 @@ struct ReplayCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let session: Session
-        let store: SessionStore
-        do throws(SessionError) {
-            store = try folders.store.locate(name).store
-            session = try folders.store.load(name)
-        } catch { throw CommandError.failed(error.description) }
-        let timeline = ReplayTimeline(session)
+        let store = try withSessionErrors { () throws(SessionError) in try folders.store.locate(name).store }
+        let session = try folders.read(name)
+        if verify {
+            return try await ReplayVerification(
+                session: session, store: store, name: name,
+                modelPath: model.map { ($0 as NSString).expandingTildeInPath },
+                threadCount: threads
+            ).run()
+        }
+        let timeline = ReplayTimeline(session, to: try branch.leaf(of: session))
         guard !timeline.events.isEmpty else { throw CommandError.failed("\(name): holds no messages to play back.") }
         if plain || !StandardOutput.isTerminal || !StandardInput.isTerminal {
             try await PlainReplay(timeline: timeline, speed: speed).run()

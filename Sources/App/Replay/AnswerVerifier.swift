@@ -1,0 +1,185 @@
+import Chat
+import Foundation
+import Generation
+import Inference
+import Media
+import Pixels
+import Tensor
+
+/// Generates the answers of a session again, each from its own inputs, options and seed, and compares their tokens.
+actor AnswerVerifier {
+    /// What came of one answer.
+    enum Outcome: Sendable, Equatable {
+        case agrees
+        case differs(Difference)
+        /// What is needed is missing or other than it was.
+        case cannotVerify(String)
+        case interrupted
+    }
+
+    /// The first place where tokens differ.
+    struct Difference: Sendable, Equatable {
+        /// From 1.
+        let token: Int
+        /// Nil where the recorded answer has ended.
+        let recorded: Int32?
+        /// Nil where the new one has ended.
+        let generated: Int32?
+        let recordedText: String
+        let generatedText: String
+    }
+
+    /// What a model has to be loaded with for an answer.
+    private struct Setting: Hashable {
+        let path: String
+        let template: String
+        let contextLength: Int?
+        let cacheType: String
+    }
+
+    private let session: Session
+    private let store: SessionStore
+    /// A file to use instead of the recorded ones, if it is the same model.
+    private let modelPath: String?
+    private let threadCount: Int?
+    private var engines: [Setting: InferenceEngine] = [:]
+    private let decoder = StillDecoder()
+
+    init(session: Session, store: SessionStore, modelPath: String?, threadCount: Int?) {
+        self.session = session
+        self.store = store
+        self.modelPath = modelPath
+        self.threadCount = threadCount
+    }
+
+    /// Messages whose answers have tokens to compare, in the order of creation, on all branches.
+    nonisolated static func answers(of session: Session) -> [Message] {
+        session.messages.filter { message in
+            message.answer.map { $0.tokenIDs.count > $0.continuedTokens && $0.finishReason != nil } ?? false
+        }
+    }
+
+    /// - Parameter onRun: gets the generation, so that it can be stopped.
+    func verify(_ message: Message, onRun: @Sendable (GenerationRun) -> Void) async -> Outcome {
+        guard let answer = message.answer else { return .agrees }
+        if answer.options.beamCount > 1, answer.finishReason == .cancelled {
+            return .cannotVerify("a beam search was stopped, which cannot be repeated at the same moment")
+        }
+        do {
+            let engine = try await engine(for: answer)
+            if let reason = await obstacle(engine, answer) { return .cannotVerify(reason) }
+            return await compare(message, answer, engine, prompt: try prompt(message, answer), onRun)
+        } catch let error as SessionError {
+            return .cannotVerify(error.description)
+        } catch let error as InferenceError {
+            return .cannotVerify(error.description)
+        } catch {
+            return .cannotVerify("\(error)")
+        }
+    }
+
+    /// The engine as it was for an answer; only the last ones are kept, since each holds a context.
+    private func engine(for answer: Answer) async throws -> InferenceEngine {
+        let setting = Setting(
+            path: modelPath ?? Self.file(of: answer.model), template: answer.template,
+            contextLength: answer.contextLength,
+            // Version 1 of the format did not say; this is what was usual.
+            cacheType: answer.cacheType ?? "f32")
+        if let engine = engines[setting] { return engine }
+        guard FileManager.default.fileExists(atPath: setting.path) else {
+            throw SessionError.fileSystem(
+                path: setting.path.isEmpty ? answer.model.name : setting.path,
+                reason: "the model is not there; name its file with --model")
+        }
+        guard let cache = ModelArguments.CacheType(rawValue: setting.cacheType) else {
+            throw SessionError.fileSystem(
+                path: setting.path, reason: "the context was kept as \(setting.cacheType), which this version cannot")
+        }
+        if engines.count >= 2 { engines = [:] }
+        let engine = try InferenceEngine(
+            model: LoadedModel(
+                path: setting.path,
+                options: ModelOptions(
+                    contextLength: setting.contextLength, threadCount: threadCount, cacheType: cache.type,
+                    templateName: setting.template == "none" ? nil : setting.template)))
+        engines[setting] = engine
+        return engine
+    }
+
+    /// The recorded file or, where that is not there, the built-in model, which is the same one on every machine.
+    private static func file(of model: Answer.Model) -> String {
+        let isThere = FileManager.default.fileExists(atPath: model.path)
+        return isThere || !FileManager.default.fileExists(atPath: Folders.builtInModel.path)
+            ? model.path : Folders.builtInModel.path
+    }
+
+    /// What is other than it was, so that other tokens would say nothing.
+    private func obstacle(_ engine: InferenceEngine, _ answer: Answer) async -> String? {
+        guard let recorded = answer.model.sha256 else { return "the session does not say which weights answered" }
+        let digest = await engine.modelDigest()
+        if digest != recorded {
+            return "\(engine.model.path) is another model: its SHA-256 is \(digest.prefix(12))…, the answer's "
+                + "\(recorded.prefix(12))…"
+        }
+        for (what, now, then) in [
+            ("kernel", engine.model.kernel, answer.kernel), ("precision", engine.model.precision, answer.precision),
+            ("template", engine.model.templateName, answer.template),
+        ] where now != then {
+            return "the \(what) is \(now) here and was \(then)"
+        }
+        return nil
+    }
+
+    private func prompt(_ message: Message, _ answer: Answer) throws -> Prompt {
+        let asked = try session.branchPrompt(to: message.parent, dropping: answer.dropped) { file throws in
+            try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).pixels
+        }
+        guard answer.continuedTokens > 0, let beginning = AnswerBeginning(message, tokens: answer.continuedTokens)
+        else {
+            return asked.prompt
+        }
+        return asked.continuing(beginning).prompt
+    }
+
+    private func compare(
+        _ message: Message, _ answer: Answer, _ engine: InferenceEngine, prompt: Prompt,
+        _ onRun: @Sendable (GenerationRun) -> Void
+    ) async -> Outcome {
+        let expected = Array(answer.tokenIDs.dropFirst(answer.continuedTokens))
+        let pieces = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)?.pieces ?? []
+        var options = answer.options
+        options.seed = answer.seed
+        // A stopped answer would have gone on.
+        if answer.finishReason == .cancelled { options.maximumTokens = expected.count }
+        let run = engine.generate(prompt, options: options)
+        onRun(run)
+        var count = 0
+        func difference(_ generated: GeneratedToken?) -> Outcome {
+            let place = answer.continuedTokens + count
+            return .differs(
+                Difference(
+                    token: place + 1, recorded: count < expected.count ? expected[count] : nil,
+                    generated: generated?.id,
+                    recordedText: count < expected.count && pieces.indices.contains(place) ? pieces[place] : "",
+                    generatedText: generated?.text ?? ""))
+        }
+        for await event in run.events {
+            switch event {
+            case .token(let token):
+                guard count < expected.count, token.id == expected[count] else {
+                    run.cancel()
+                    return difference(token)
+                }
+                count += 1
+            case .finished(let summary):
+                if summary.finishReason == .cancelled { return .interrupted }
+                return count == expected.count ? .agrees : difference(nil)
+            case .failed(let failure):
+                return .cannotVerify(failure.description)
+            case .progress, .started, .provisional:
+                break
+            }
+        }
+        return .interrupted
+    }
+}

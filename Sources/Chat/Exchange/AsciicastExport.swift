@@ -1,0 +1,130 @@
+import Foundation
+import Generation
+
+extension SessionExport {
+    private static let columns = 80
+    private static let rows = 24
+
+    /// A recording of the branch as it was played, for terminals: one JSON value per line
+    /// (docs.asciinema.org/manual/asciicast/v3, and v2 beside it). Times are those of `ReplayTimeline`.
+    func asciicast(version: Int64 = 3) -> [UInt8] {
+        let timeline = ReplayTimeline(session, to: branch.last?.id)
+        let (columns, rows) = (JSONValue.integer(Int64(Self.columns)), JSONValue.integer(Int64(Self.rows)))
+        var header: JSONObject = [
+            "version": .integer(version), "timestamp": .integer(session.created.milliseconds / 1000),
+            "title": .string(SessionNaming.printable(session.title)),
+        ]
+        if version == 2 {
+            header["width"] = columns
+            header["height"] = rows
+        } else {
+            header["term"] = .object(["cols": columns, "rows": rows])
+        }
+        var lines = [JSONValue.object(header)]
+        var last = 0
+        var printer = CastPrinter(columns: Self.columns)
+        func event(_ milliseconds: Int, _ code: String, _ text: String) {
+            // In seconds: since version 3 from the event before, until then from the beginning.
+            let time = JSONValue.double(Double(version == 2 ? milliseconds : milliseconds - last) / 1000)
+            lines.append(.array([time, .string(code), .string(text)]))
+            last = milliseconds
+        }
+        for item in timeline.events {
+            let text = printer.text(of: item.kind)
+            if !text.isEmpty { event(item.milliseconds, "o", text) }
+        }
+        if version > 2 { event(last + 1000, "x", "0") }
+        return lines.flatMap { $0.compactBytes + [UInt8(ascii: "\n")] }
+    }
+}
+
+/// Writes a conversation to a terminal line by line: a bar of the speaker's colour, words wrapped.
+private struct CastPrinter {
+    let columns: Int
+    private var bar = ""
+    private var column = 0
+    private var pictureCount = 0
+
+    init(columns: Int) { self.columns = columns }
+
+    mutating func text(of event: ReplayEvent.Kind) -> String {
+        switch event {
+        case .messageAppeared(let message):
+            var text = begin(message.role)
+            for part in message.parts {
+                switch part.content {
+                case .text(let words): text += wrapped(words)
+                case .image(let image):
+                    pictureCount += 1
+                    text += note("[Image #\(pictureCount)] \(image.name) · \(image.width)×\(image.height)")
+                case .video(let video):
+                    // Numbered as one, as on the screen.
+                    if !video.frames.isEmpty { pictureCount += 1 }
+                    text += note("[Image #\(pictureCount)] \(video.name) · \(video.frames.count) frames")
+                }
+            }
+            return text + "\r\n"
+        case .answerBegan(let message):
+            var text = begin(.assistant)
+            for number in message.answer?.unseenMedia ?? [] { text += note("did not see [Image #\(number)]") }
+            return text
+        case .textAdded(_, _, let words):
+            return wrapped(words)
+        case .answerEnded(_, let reason, let wasInterrupted):
+            let ending: String? =
+                if wasInterrupted { "interrupted" } else if reason == .cancelled { "stopped" } else if reason == .length
+                {
+                    "cut short"
+                } else { nil }
+            return (ending.map { note($0) } ?? "") + "\r\n"
+        }
+    }
+
+    private mutating func begin(_ role: Role) -> String {
+        let colour =
+            switch role {
+            case .user: 34
+            case .assistant: 32
+            case .system: 33
+            }
+        bar = "\u{1B}[\(colour)m▌\u{1B}[0m "
+        column = 2
+        return "\r\n\(bar)\u{1B}[2m\(role == .user ? "you" : role.speaker.lowercased())\u{1B}[0m" + newLine()
+    }
+
+    private mutating func newLine() -> String {
+        column = 2
+        return "\r\n" + bar
+    }
+
+    /// A line of its own, dim.
+    private mutating func note(_ text: String) -> String {
+        let before = column > 2 ? newLine() : ""
+        return before + "\u{1B}[2m\(SessionNaming.printable(text.prefix(columns - 4)))\u{1B}[0m" + newLine()
+    }
+
+    /// Words as they come, one token after another: a word that would cross the edge begins a line.
+    private mutating func wrapped(_ text: String) -> String {
+        var result = ""
+        for line in text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated() {
+            if line.offset > 0 { result += newLine() }
+            var word = ""
+            func width(_ text: String) -> Int { text.count }
+            for character in SessionNaming.printable(line.element) + "\u{0}" {
+                if character != " ", character != "\u{0}" {
+                    word.append(character)
+                    continue
+                }
+                if column + width(word) > columns { result += newLine() }
+                result += word
+                column += width(word)
+                word = ""
+                if character == " ", column < columns {
+                    result += " "
+                    column += 1
+                }
+            }
+        }
+        return result
+    }
+}

@@ -1,0 +1,102 @@
+import Foundation
+
+extension SessionExport {
+    /// The branch as one page: no scripts, nothing from elsewhere, every text escaped.
+    var html: String {
+        let title = Self.escaped(SessionNaming.printable(session.title))
+        var page = """
+            <!DOCTYPE html>
+            <html lang="en">
+            <head>
+            <meta charset="utf-8">
+            <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+            <meta name="viewport" content="width=device-width, initial-scale=1">
+            <title>\(title)</title>
+            <style>
+            \(Self.style)
+            </style>
+            </head>
+            <body>
+            <h1>\(title)</h1>
+
+            """
+        for message in branch { page += article(message) }
+        return page + "</body>\n</html>\n"
+    }
+
+    private func article(_ message: Message) -> String {
+        var text = "<article class=\"\(message.role.rawValue)\" id=\"message-\(message.id)\">\n"
+        text += "<header><b>\(message.role.speaker)</b> <time>\(time(message))</time></header>\n<div>"
+        text += message.parts.map(html).joined()
+        text += "</div>\n"
+        var notes = [String]()
+        if let unseen = message.answer?.unseenMedia, !unseen.isEmpty {
+            notes.append("did not see " + unseen.map { "[Image #\($0)]" }.joined(separator: ", "))
+        }
+        if let ending = ending(message) { notes.append(ending) }
+        let siblings = session.siblings(of: message.id)
+        if siblings.count > 1, let place = siblings.firstIndex(of: message.id) {
+            notes.append("branch \(place + 1) of \(siblings.count)")
+        }
+        if let model = message.answer?.model.name { notes.append(SessionNaming.printable(model)) }
+        if !notes.isEmpty { text += "<footer>\(Self.escaped(notes.joined(separator: " · ")))</footer>\n" }
+        return text + "</article>\n"
+    }
+
+    private func html(_ part: Part) -> String {
+        switch part.content {
+        case .text(let text):
+            return Self.escaped(text)
+        case .image(let image):
+            return "<figure>\(picture(image.file, image.name, image.width, image.height))<figcaption>"
+                + Self.escaped("\(SessionNaming.printable(image.name)) · \(image.width)×\(image.height)")
+                + "</figcaption></figure>"
+        case .video(let video):
+            let frames = video.frames.map { frame in
+                picture(frame.file, "\(video.name) at \(frame.seconds) s", video.width, video.height)
+            }
+            return "<figure class=\"clip\">\(frames.joined())<figcaption>"
+                + Self.escaped("\(SessionNaming.printable(video.name)) · \(video.frames.count) frames")
+                + "</figcaption></figure>"
+        }
+    }
+
+    private func picture(_ file: StoredFile, _ name: String, _ width: Int, _ height: Int) -> String {
+        let label = Self.escaped(SessionNaming.printable(name))
+        guard let bytes = picture(file) else { return "<p>[\(label): the picture is gone]</p>" }
+        return "<img src=\"\(file.dataURL(bytes))\" alt=\"\(label)\" width=\"\(width)\" height=\"\(height)\">"
+    }
+
+    /// Text for an element or a quoted attribute; control characters become spaces but for line ends and tabs.
+    private static func escaped(_ text: String) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "\"": result += "&quot;"
+            case "'": result += "&#39;"
+            case "\n", "\t": result.unicodeScalars.append(scalar)
+            case "\u{0}"..."\u{1F}", "\u{7F}"..."\u{9F}": result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    private static let style = """
+        :root { color-scheme: light dark; --dim: #767676; --user: #1f6feb; --assistant: #2e8b57; --system: #9a6700 }
+        body { font: 16px/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem }
+        h1 { font-size: 1.4rem }
+        article { border-left: 4px solid var(--dim); padding-left: 1rem; margin: 1.5rem 0 }
+        article.user { border-color: var(--user) }
+        article.assistant { border-color: var(--assistant) }
+        article.system { border-color: var(--system) }
+        article > div { white-space: pre-wrap; overflow-wrap: anywhere }
+        header time, footer, figcaption { color: var(--dim); font-size: .8rem }
+        figure { margin: .5rem 0; white-space: normal }
+        img { max-width: 100%; max-height: 30rem; width: auto; height: auto; display: block; border-radius: 4px }
+        figure.clip img { display: inline-block; max-width: 24%; margin-right: 1% }
+        """
+}

@@ -1,0 +1,123 @@
+import Foundation
+import Generation
+
+/// The formats that a session can be written in.
+package enum ExportFormat: String, CaseIterable, Sendable {
+    /// For people, pictures as links to their files.
+    case markdown
+    /// One page with the pictures in it.
+    case html
+    /// The messages of OpenAI's chat API, pictures in data URLs.
+    case openai
+    /// The records that LLaVA is trained on, ShareGPT's with pictures by their paths.
+    case llava
+    /// A recording for terminals, asciicast v3.
+    case asciicast
+    /// The same in version 2, which players before asciinema 3 know.
+    case asciicastV2 = "asciicast-v2"
+
+    /// Other names by which a format is known.
+    package static let aliases: [String: ExportFormat] = ["md": .markdown, "sharegpt": .llava, "cast": .asciicast]
+}
+
+/// A branch of a session, with its pictures, ready to be written in other formats.
+package struct SessionExport {
+    package let session: Session
+    package let branch: [Message]
+    /// A picture's bytes; nil when its file is gone or has changed.
+    let picture: (StoredFile) -> [UInt8]?
+    /// The path by which the result is to name a picture's file.
+    let path: (StoredFile) -> String
+
+    /// - Parameter leaf: the branch's last message; the one that is shown when nil.
+    package init(
+        _ session: Session, to leaf: Int? = nil, picture: @escaping (StoredFile) -> [UInt8]?,
+        path: @escaping (StoredFile) -> String
+    ) {
+        self.session = session
+        branch = session.branch(to: leaf ?? session.activeLeaf)
+        self.picture = picture
+        self.path = path
+    }
+
+    /// What the format cannot say of the branch; empty when it says all. For people.
+    package func losses(_ format: ExportFormat) -> [String] {
+        var losses = [String]()
+        let parts = branch.flatMap(\.parts)
+        let files = parts.flatMap(\.files)
+        let missing = files.count { picture($0) == nil }
+        if missing > 0, format != .asciicast, format != .asciicastV2 {
+            losses.append("\(missing) of \(files.count) pictures could not be read")
+        }
+        let hasClips = parts.contains { if case .video = $0.content { true } else { false } }
+        if hasClips, format == .openai || format == .llava { losses.append("clips became single pictures") }
+        if format == .llava, branch.contains(where: { $0.text.contains(LLaVAExchange.mark) }) {
+            losses.append("\(LLaVAExchange.mark) in texts became \(LLaVAExchange.harmlessMark)")
+        }
+        return losses
+    }
+
+    package func bytes(_ format: ExportFormat) -> [UInt8] {
+        switch format {
+        case .markdown: Array(markdown.utf8)
+        case .html: Array(html.utf8)
+        case .openai: openAIMessages.prettyBytes
+        case .llava: llavaRecords.prettyBytes
+        case .asciicast: asciicast()
+        case .asciicastV2: asciicast(version: 2)
+        }
+    }
+
+    /// When a message was written, in words of ISO 8601 without fractions.
+    func time(_ message: Message) -> String {
+        let text = message.created.description
+        return text.prefix(10) + " " + text.dropFirst(11).prefix(5) + " UTC"
+    }
+
+    /// What the screen and `--plain` say at an answer's end; nil when it ended by itself.
+    func ending(_ message: Message) -> String? {
+        guard let answer = message.answer else { return nil }
+        if answer.wasInterrupted { return "interrupted" }
+        switch answer.finishReason {
+        case .cancelled: return "stopped"
+        case .length: return "cut short"
+        case .end, .stop, nil: return nil
+        }
+    }
+}
+
+extension Part {
+    /// The files of a picture or of a clip's frames.
+    package var files: [StoredFile] {
+        switch content {
+        case .text: []
+        case .image(let image): [image.file]
+        case .video(let video): video.frames.map(\.file)
+        }
+    }
+}
+
+extension Role {
+    /// The speaker's name in exports for people.
+    var speaker: String {
+        switch self {
+        case .user: "You"
+        case .assistant: "emuchat"
+        case .system: "System"
+        }
+    }
+}
+
+extension StoredFile {
+    /// The media type that the file's extension stands for (IANA).
+    var mediaType: String {
+        switch fileExtension {
+        case "jpg", "jpeg": "image/jpeg"
+        case "svg": "image/svg+xml"
+        case "heic", "avif", "png", "webp", "gif", "tiff", "bmp": "image/\(fileExtension)"
+        default: "application/octet-stream"
+        }
+    }
+
+    func dataURL(_ bytes: [UInt8]) -> String { "data:\(mediaType);base64,\(Data(bytes).base64EncodedString())" }
+}
