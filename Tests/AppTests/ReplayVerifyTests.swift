@@ -20,7 +20,7 @@ import Testing
 
     /// Talks for some turns, with branches, edited questions, pictures, changed system texts and stopped answers.
     private func record(turns: Int) async throws {
-        let mailbox = ActionMailbox(waker: TerminalWaker())
+        let mailbox = ActionMailbox(wake: {})
         let keeper = try ConversationKeeper(store: store, opening: "talk")
         let shelf = PictureShelf(store: store, colors: .none)
         let engine = try InferenceEngine(

@@ -32,7 +32,7 @@ struct CrashChild {
 
     /// Asks a real engine, through what the chat screen uses; tells each token when the screen would get it.
     func stream() async throws {
-        let mailbox = ActionMailbox(waker: TerminalWaker())
+        let mailbox = ActionMailbox(wake: {})
         let keeper = try ConversationKeeper(store: store, opening: name)
         let engine = try InferenceEngine(
             model: LoadedModel(path: model, options: ModelOptions(threadCount: 1)))
