@@ -5,6 +5,9 @@ package enum Kernels {
     /// The variant in use: `avx512`, `avx2` or `plain`.
     package static var variantName: String { String(cString: emu_kernel_name()) }
 
+    /// The variant that computes with packed weights: `avx512-vnni`, `avx2` or `plain`.
+    package static var packedVariantName: String { String(cString: emu_packed_kernel_name()) }
+
     /// Makes later operations use a variant; false when the CPU lacks it. Only for tests, while nothing computes.
     package static func select(variant: String) -> Bool { emu_kernel_select(variant) }
 
@@ -113,6 +116,22 @@ package enum Kernels {
     }
 }
 
+/// How the engine computes.
+package enum Precision: String, Sendable, CaseIterable {
+    /// fp32 arithmetic over the weights' exact values.
+    case exact
+    /// Packed weights, activations narrowed to 8 bits (bf16 for weights in 16), attention in one pass.
+    case fast
+
+    /// The kernels that compute so on this CPU.
+    package var kernelName: String {
+        switch self {
+        case .exact: Kernels.variantName
+        case .fast: Kernels.packedVariantName
+        }
+    }
+}
+
 /// Causal attention's operands beside the cache.
 package struct AttentionShape: Sendable {
     /// Query heads, key-value heads (a divisor of them), features of a head.
@@ -137,11 +156,20 @@ package struct AttentionShape: Sendable {
     package func attend(
         queries: UnsafePointer<Float>, keys: UnsafeRawPointer, values: UnsafeRawPointer, cacheType: GGMLType,
         headBytes: Int, slots: [UnsafePointer<Int32>?], lengths: [Int32], scratch: FloatBuffer,
-        into out: UnsafeMutablePointer<Float>,
-        pool: ThreadPool
+        into out: UnsafeMutablePointer<Float>, precision: Precision = .exact, pool: ThreadPool
     ) {
         let longest = Int(lengths.max() ?? 0)
         precondition(scratch.count >= longest * pool.threadCount, "attention scratch too small")
+        if precision == .fast, emu_fused_attention_supported(heads, keyValueHeads, headSize),
+            let parts = pool.scratch(
+                bytes: emu_fused_attention_scratch_bytes(
+                    Int32(pool.threadCount), lengths, lengths.count, heads, keyValueHeads, headSize))
+        {
+            emu_fused_attention(
+                pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count,
+                heads, keyValueHeads, headSize, scale, parts, out)
+            return
+        }
         emu_attention(
             pool.handle, queries, cacheType.rawValue, keys, values, headBytes, slots, lengths, lengths.count, heads,
             keyValueHeads, headSize, scale, longest, scratch.pointer, out)

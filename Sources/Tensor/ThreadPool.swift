@@ -8,12 +8,24 @@ package final class ThreadPool: @unchecked Sendable {
     // Sendable: the handle never changes, and the C side synchronises its own state.
     let handle: OpaquePointer?
     package let threadCount: Int
+    private var scratchBuffer: FloatBuffer?
 
     /// Starts the workers; with fewer than asked for when the system refuses more.
     package init(threadCount: Int) {
         let wanted = max(1, min(threadCount, 256))
         handle = emu_pool_create(Int32(wanted))
         self.threadCount = Int(emu_pool_threads(handle))
+    }
+
+    /// Memory for one operation's intermediate results, at a multiple of 64, void with the next call; nil when the
+    /// system has not that much.
+    func scratch(bytes: Int) -> UnsafeMutableRawPointer? {
+        let floats = (bytes + 3) / 4
+        if floats > scratchBuffer?.count ?? -1 {
+            guard let larger = FloatBuffer(count: floats) else { return nil }
+            scratchBuffer = larger
+        }
+        return scratchBuffer.map { UnsafeMutableRawPointer($0.pointer) }
     }
 
     deinit {

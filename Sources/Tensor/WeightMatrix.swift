@@ -1,6 +1,7 @@
 import CKernels
 
-/// A matrix of weights where it lies in a mapped file: `rows` outputs by `columns` inputs, in any supported type.
+/// A matrix of weights where it lies in a mapped file: `rows` outputs by `columns` inputs, in any supported type; in
+/// fast precision packed beside.
 package struct WeightMatrix: @unchecked Sendable {
     // Sendable: the bytes are never written, and `owner` keeps them valid.
     package let rows: Int
@@ -9,6 +10,8 @@ package struct WeightMatrix: @unchecked Sendable {
     let bytes: UnsafeRawPointer
     let rowBytes: Int
     private let owner: AnyObject & Sendable
+    /// The same weights for products in fast precision; nil where these are computed exactly.
+    private var packed: PackedWeights?
 
     /// Refers to `bytes`, which must hold exactly `rows` rows and live as long as `owner`; nil when they do not or the
     /// kernels cannot compute with the type.
@@ -36,6 +39,11 @@ package struct WeightMatrix: @unchecked Sendable {
         (rows, columns, type) = (range.count, other.columns, other.type)
         (bytes, rowBytes) = (other.bytes + range.lowerBound * other.rowBytes, other.rowBytes)
         owner = other.owner
+        packed = other.packed.flatMap { (packed) -> PackedWeights? in
+            let offset = emu_packed_offset(type.rawValue, range.lowerBound, columns)
+            // Rows that begin within a panel are computed exactly.
+            return offset < 0 ? nil : PackedWeights(bytes: packed.bytes + Int(offset), owner: packed.owner)
+        }
     }
 
     /// Whether the kernels can compute with a type.
@@ -54,6 +62,56 @@ package struct WeightMatrix: @unchecked Sendable {
         _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>, bias: UnsafePointer<Float>? = nil,
         pool: ThreadPool
     ) {
-        emu_matmul(pool.handle, type.rawValue, bytes, rowBytes, bias, rows, columns, x, count, out)
+        Self.multiply(x, count: count, [Product(matrix: self, bias: bias, out: out)], pool: pool)
+    }
+
+    // MARK: Several at once
+
+    /// One of several products with the same activations.
+    package struct Product {
+        let matrix: WeightMatrix
+        let bias: UnsafePointer<Float>?
+        let out: UnsafeMutablePointer<Float>
+
+        /// out[N, rows] = x · matrixᵀ + bias[rows].
+        package init(matrix: WeightMatrix, bias: UnsafePointer<Float>?, out: UnsafeMutablePointer<Float>) {
+            self.matrix = matrix
+            self.bias = bias
+            self.out = out
+        }
+    }
+
+    /// Products with the same x[N, columns]; packed ones as one loop, so that threads meet once instead of each time.
+    package static func multiply(
+        _ x: UnsafePointer<Float>, count: Int, _ products: [Product], pool: ThreadPool
+    ) {
+        guard let columns = products.first?.matrix.columns, count > 0 else { return }
+        precondition(products.allSatisfy { $0.matrix.columns == columns }, "products of different widths")
+        if products.allSatisfy({ $0.matrix.packed != nil }),
+            let scratch = pool.scratch(bytes: emu_packed_scratch_bytes(count, columns))
+        {
+            let packed = products.map {
+                emu_packed_product(
+                    type: $0.matrix.type.rawValue, packed: $0.matrix.packed?.bytes, rows: $0.matrix.rows,
+                    bias: $0.bias, out: $0.out)
+            }
+            emu_packed_multiply(pool.handle, packed, packed.count, x, count, columns, scratch)
+            return
+        }
+        for product in products {
+            let matrix = product.matrix
+            emu_matmul(
+                pool.handle, matrix.type.rawValue, matrix.bytes, matrix.rowBytes, product.bias, matrix.rows,
+                matrix.columns, x, count, product.out)
+        }
+    }
+
+    /// Whether products are computed from packed weights.
+    package var isPacked: Bool { packed != nil }
+
+    func packed(_ weights: PackedWeights) -> WeightMatrix {
+        var copy = self
+        copy.packed = weights
+        return copy
     }
 }

@@ -5,10 +5,10 @@ import Testing
 
 /// Kernels against definitions written out in double precision.
 @Suite(.serialized) struct KernelTests {
-    private static let types: [GGMLType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K]
+    static let types: [GGMLType] = [.f32, .f16, .bf16, .q4_0, .q4_1, .q5_0, .q5_1, .q8_0, .q4_K, .q5_K, .q6_K]
 
     /// Deterministic bytes whose fp16 scales are small and finite.
-    private func weights(_ type: GGMLType, rows: Int, columns: Int) throws -> [UInt8] {
+    static func weights(_ type: GGMLType, rows: Int, columns: Int) throws -> [UInt8] {
         let size = try #require(type.rowBytes(columns: columns)) * rows
         var state: UInt32 = 12345
         var bytes = (0..<size).map { _ -> UInt8 in
@@ -35,7 +35,7 @@ import Testing
 
     @Test(arguments: types) func productsAgreeWithTheirDefinition(_ type: GGMLType) throws {
         let (rows, columns, count) = (37, 512, 5)
-        let bytes = try weights(type, rows: rows, columns: columns)
+        let bytes = try Self.weights(type, rows: rows, columns: columns)
         let x = (0..<count * columns).map { Float(($0 * 31) % 17) / 17 - 0.4 }
         let before = Kernels.variantName
         defer { _ = Kernels.select(variant: before) }

@@ -118,6 +118,52 @@ double emu_log_sum_exp(const float *x, size_t count);
 /// sum, which is double. NaN when an x is NaN or the greatest is infinite: `weights` is then left alone.
 double emu_softmax_weights(const float *x, size_t count, float temperature, float *weights);
 
+// ---------------------------------------------------------------------------------------------------------------
+// Packed weights: the fast precision. Activations are narrowed to 8 bits in blocks of 32 (to bf16 where weights are
+// F16 or BF16), products are exact, sums are fp32. Batch-invariant like everything here.
+
+/// The packed variant that goes with emu_kernel_name(): `avx512-vnni`, `avx2` or `plain`.
+const char *emu_packed_kernel_name(void);
+
+/// Bytes of a packed matrix; 0 when weights of this type, or of a width that is no multiple of 32, are not packed.
+size_t emu_packed_bytes(int32_t type, size_t rows, size_t columns);
+
+/// Where a row of a packed matrix begins, as if it were the first of one; -1 when it does not begin a panel.
+int64_t emu_packed_offset(int32_t type, size_t row, size_t columns);
+
+/// Packs weights[rows, columns] into `packed`, which must lie at a multiple of 64.
+void emu_pack(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, size_t rows, size_t columns,
+              void *packed);
+
+/// out[N, rows] = x · weightsᵀ + bias[rows] unless NULL.
+typedef struct {
+    int32_t type;
+    const void *packed;
+    size_t rows;
+    const float *bias;
+    float *out;
+} emu_packed_product;
+
+/// Bytes of scratch memory, at a multiple of 64, that products with x[N, K] take.
+size_t emu_packed_scratch_bytes(size_t n, size_t k);
+
+/// Several products with the same x[N, K], as one loop over all their rows.
+void emu_packed_multiply(emu_pool *pool, const emu_packed_product *products, size_t count, const float *x, size_t n,
+                         size_t k, void *scratch);
+
+/// Whether fused attention takes these shapes.
+bool emu_fused_attention_supported(size_t heads, size_t key_heads, size_t d);
+
+/// Bytes of scratch memory that fused attention takes.
+size_t emu_fused_attention_scratch_bytes(int threads, const int32_t *lengths, size_t n, size_t heads, size_t key_heads,
+                                         size_t d);
+
+/// What emu_attention computes, in one pass over the cache and with several queries at a time; the sums' order is its
+/// own.
+void emu_fused_attention(emu_pool *pool, const float *q, int32_t cache_type, const void *keys, const void *values,
+                         size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
+                         size_t key_heads, size_t d, float scale, void *scratch, float *out);
+
 #ifdef __cplusplus
 }
 #endif
