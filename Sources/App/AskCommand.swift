@@ -62,7 +62,6 @@ struct AskCommand: AsyncParsableCommand {
     func run() async throws {
         // What can be wrong with the input is told before a model is loaded.
         let prompt = try readPrompt()
-        if let note = model.precisionNote { StandardError.write("emuchat: \(note)\n") }
         let began = ContinuousClock.now
         let engine = try model.loadEngine()
         let loadSeconds = (ContinuousClock.now - began).seconds

@@ -56,7 +56,7 @@ struct Doctor {
                 "processor",
                 "\(Self.field("model name", of: "/proc/cpuinfo", separator: ":") ?? "unknown"), "
                     + "\(ThreadPool.availableProcessors) in use"),
-            Row("kernels", Kernels.variantName),
+            Row("kernels", "\(Precision.fast.kernelName) in fast precision, \(Kernels.variantName) in exact"),
             Row("memory", memory),
         ]
     }

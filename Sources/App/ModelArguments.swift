@@ -15,7 +15,7 @@ package struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads to compute on (all processors by default).", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "Arithmetic: exact or fast.")
+    @Option(help: "Arithmetic: exact or fast; fast where nothing is said, except in `bench parity`.")
     var precision: Precision?
 
     @Option(help: "How the context is kept: f32, f16 or q8_0; the smaller, the more fits.")
@@ -23,10 +23,6 @@ package struct ModelArguments: ParsableArguments {
 
     @Option(help: ArgumentHelp("The chat template instead of the one that the file asks for.", valueName: "name"))
     var template: String?
-
-    enum Precision: String, ExpressibleByArgument, CaseIterable {
-        case exact, fast
-    }
 
     enum CacheType: String, ExpressibleByArgument, CaseIterable {
         case f32, f16
@@ -64,12 +60,8 @@ package struct ModelArguments: ParsableArguments {
 
     var options: ModelOptions {
         ModelOptions(
-            contextLength: context, threadCount: threads, cacheType: cache?.type ?? .f32, templateName: template)
-    }
-
-    /// What to tell a user who asked for fast arithmetic.
-    var precisionNote: String? {
-        precision == .fast ? "There is no fast arithmetic in this version: computing in exact precision." : nil
+            contextLength: context, threadCount: threads, cacheType: cache?.type ?? .f32,
+            precision: precision ?? .fast, templateName: template)
     }
 
     /// Maps the model and starts the engine.
@@ -81,6 +73,8 @@ package struct ModelArguments: ParsableArguments {
         } catch { throw .failed(error.description) }
     }
 }
+
+extension Precision: ExpressibleByArgument {}
 
 /// Options that choose an answer's tokens.
 package struct SamplingArguments: ParsableArguments {

@@ -119,24 +119,6 @@ EMU_INLINE float dot(const float *a, const float *b, size_t count) {
     return reduce(sum);
 }
 
-/// e^x: x = n·ln 2 + r, a degree 6 polynomial in r, then the exponent. Within 2 units in the last place.
-EMU_INLINE lanes exponential(lanes x) {
-    x = __builtin_elementwise_min(__builtin_elementwise_max(x, broadcast(-87.0f)), broadcast(88.0f));
-    // Adding and subtracting 1.5·2^23 rounds to an integer on every CPU alike.
-    lanes n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
-    lanes r = fused(n, broadcast(-0.693359375f), x);
-    r = fused(n, broadcast(2.12194440e-4f), r);
-    lanes p = broadcast(1.9875691500e-4f);
-    p = fused(p, r, broadcast(1.3981999507e-3f));
-    p = fused(p, r, broadcast(8.3334519073e-3f));
-    p = fused(p, r, broadcast(4.1665795894e-2f));
-    p = fused(p, r, broadcast(1.6666665459e-1f));
-    p = fused(p, r, broadcast(5.0000001201e-1f));
-    p = fused(p, r * r, r) + 1.0f;
-    int_lanes exponent = (__builtin_convertvector(n, int_lanes) + 127) << 23;
-    return p * (lanes)exponent;
-}
-
 static void rms_norm_row(const float *x, const float *weight, float epsilon, size_t k, float *out) {
     float mean = dot(x, x, k) / (float)k;
     float scale = 1.0f / sqrtf(mean + epsilon);

@@ -9,24 +9,7 @@
 
 enum { KEY_BLOCK = LANES };
 
-/// e^x for x up to 0: x = n·ln 2 + r, a degree 6 polynomial in r, then the exponent.
-EMU_INLINE lanes exponential_of_negative(lanes x) {
-    x = __builtin_elementwise_max(x, broadcast(-87.0f));
-    lanes n = (x * 1.44269504088896341f + 12582912.0f) - 12582912.0f;
-    lanes r = fused(n, broadcast(-0.693359375f), x);
-    r = fused(n, broadcast(2.12194440e-4f), r);
-    lanes p = broadcast(1.9875691500e-4f);
-    p = fused(p, r, broadcast(1.3981999507e-3f));
-    p = fused(p, r, broadcast(8.3334519073e-3f));
-    p = fused(p, r, broadcast(4.1665795894e-2f));
-    p = fused(p, r, broadcast(1.6666665459e-1f));
-    p = fused(p, r, broadcast(5.0000001201e-1f));
-    p = fused(p, r * r, r) + 1.0f;
-    int_lanes exponent = (__builtin_convertvector(n, int_lanes) + 127) << 23;
-    return p * (lanes)exponent;
-}
-
-EMU_INLINE float exponential_of(float x) { return exponential_of_negative(broadcast(x))[0]; }
+EMU_INLINE float exponential_of(float x) { return exponential(broadcast(x))[0]; }
 
 /// Lane t = the sum of the lanes of v[t].
 EMU_INLINE lanes sum_each(const lanes *v) {
@@ -86,7 +69,7 @@ EMU_INLINE void attend_block(const lanes *q, const lanes *keys, const lanes *val
         *sum *= factor;
         for (size_t i = 0; i < width; i++) out[i] *= factor;
     }
-    lanes weights = exponential_of_negative(scores - *greatest);
+    lanes weights = exponential(scores - *greatest);
     if (count < KEY_BLOCK) {
         for (size_t t = count; t < KEY_BLOCK; t++) weights[t] = 0;
     }

@@ -30,6 +30,14 @@ typedef enum {
     EMU_LAYOUT_BF16,
 } emu_layout;
 
+/// The nearest bf16, ties to even; not-a-number stays one.
+EMU_INLINE uint16_t to_bf16(float value) {
+    uint32_t word;
+    memcpy(&word, &value, 4);
+    if ((word & 0x7fffffff) > 0x7f800000) return (uint16_t)(word >> 16 | 0x40);
+    return (uint16_t)((word + 0x7fff + (word >> 16 & 1)) >> 16);
+}
+
 /// Bytes of a block of a panel: quants, then each array of 16 scales in fp16.
 enum { EMU_SCALES_BYTES = EMU_PACK_ROWS * 2 };
 

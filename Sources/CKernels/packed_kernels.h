@@ -28,14 +28,6 @@ EMU_INLINE lanes to_float(int_lanes v) { return __builtin_convertvector(v, lanes
 
 #include EMU_PACKED_STEPS
 
-EMU_INLINE uint16_t to_bf16(float value) {
-    uint32_t word;
-    memcpy(&word, &value, 4);
-    // To nearest, ties to even; not-a-number stays one.
-    if ((word & 0x7fffffff) > 0x7f800000) return (uint16_t)(word >> 16 | 0x40);
-    return (uint16_t)((word + 0x7fff + (word >> 16 & 1)) >> 16);
-}
-
 EMU_INLINE void narrow_block(const float *x, const emu_activations *a, size_t at) {
     typedef int8_t signed_bytes __attribute__((vector_size(16)));
     lanes first = load(x), second = load(x + LANES);

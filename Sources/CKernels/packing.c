@@ -129,16 +129,6 @@ typedef struct {
     uint8_t *packed;
 } pack_job;
 
-/// fp16 or bf16 bits as bf16, rounded to nearest even.
-static uint16_t brain_bits(int32_t type, uint16_t bits) {
-    if (type == EMU_BF16) return bits;
-    float value = half_value(bits);
-    uint32_t word;
-    memcpy(&word, &value, 4);
-    if ((word & 0x7fffffff) > 0x7f800000) return (uint16_t)(word >> 16 | 0x40);
-    return (uint16_t)((word + 0x7fff + (word >> 16 & 1)) >> 16);
-}
-
 static void pack_panel(void *context, uint32_t index, int thread) {
     (void)thread;
     const pack_job *job = context;
@@ -156,7 +146,7 @@ static void pack_panel(void *context, uint32_t index, int thread) {
             for (size_t c = 0; c < job->columns; c++) {
                 uint16_t bits;
                 memcpy(&bits, row + 2 * c, 2);
-                bits = brain_bits(job->type, bits);
+                if (job->type == EMU_F16) bits = to_bf16(half_value(bits));
                 memcpy(panel + c / 2 * 64 + r * 4 + c % 2 * 2, &bits, 2);
             }
             continue;

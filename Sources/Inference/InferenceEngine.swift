@@ -22,7 +22,9 @@ package actor InferenceEngine: GenerationBackend {
         let pool = ThreadPool(threadCount: model.threadCount)
         session = try DecoderSession(model: model, pool: pool)
         pictures = model.visual.map { visual in
-            PictureEncoder(model: visual, pool: pool, store: pictureStore, weightsDigest: model.encoderDigest)
+            PictureEncoder(
+                model: visual, precision: model.precision, pool: pool, store: pictureStore,
+                weightsDigest: model.encoderDigest)
         }
     }
 

@@ -14,18 +14,21 @@ package struct ModelOptions: Sendable, Equatable {
     package var threadCount: Int?
     /// How keys and values are kept: F32, F16 or Q8_0.
     package var cacheType: GGMLType
+    /// How it is computed.
+    package var precision: Precision
     /// Name of the chat template; nil recognises the file's.
     package var templateName: String?
     /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights.
     package var configurationFolders: [String]
 
     package init(
-        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, templateName: String? = nil,
-        configurationFolders: [String] = []
+        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, precision: Precision = .exact,
+        templateName: String? = nil, configurationFolders: [String] = []
     ) {
         self.contextLength = contextLength
         self.threadCount = threadCount
         self.cacheType = cacheType
+        self.precision = precision
         self.templateName = templateName
         self.configurationFolders = configurationFolders
     }
@@ -48,10 +51,14 @@ package final class LoadedModel: Sendable {
     let contextLength: Int
     let threadCount: Int
     let cacheType: GGMLType
+    package let precision: Precision
     private let digest = Mutex<String?>(nil)
     private let knownEncoderDigest = Mutex<SHA256Digest?>(nil)
 
-    /// Maps and checks the file. Weights stay where they are, so this takes milliseconds whatever their size.
+    /// Maps and checks the file.
+    ///
+    /// In exact precision weights stay where they are, so this takes milliseconds whatever their size; in fast precision
+    /// all of them are read and packed.
     package init(path: String, options: ModelOptions = ModelOptions()) throws(InferenceError) {
         do {
             file = try ModelRegistry.open(path: path, configurationFolders: options.configurationFolders)
@@ -60,7 +67,17 @@ package final class LoadedModel: Sendable {
             throw .model(error)
         }
         let network: Network
-        do { network = try ModelRegistry.network(of: file) } catch { throw .model(error) }
+        threadCount = options.threadCount ?? ThreadPool.availableProcessors
+        precision = options.precision
+        do {
+            let file = file
+            let packer =
+                switch precision {
+                case .exact: nil as WeightPacker?
+                case .fast: WeightPacker(pool: ThreadPool(threadCount: threadCount)) { file.discard($0) }
+                }
+            network = try ModelRegistry.network(of: file, packer: packer)
+        } catch { throw .model(error) }
         (decoder, visual) = (network.decoder, network.visual)
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
         let configuration = decoder.configuration
@@ -73,7 +90,6 @@ package final class LoadedModel: Sendable {
         guard contextLength >= Self.leastContextLength, contextLength <= trained else {
             throw .invalidContext(asked: contextLength, trained: trained)
         }
-        threadCount = options.threadCount ?? ThreadPool.availableProcessors
         cacheType = options.cacheType
         let template: ChatTemplate?
         do {
@@ -90,8 +106,8 @@ package final class LoadedModel: Sendable {
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
             parameterCount: network.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
-            contextLength: contextLength, seesImages: visual != nil, kernel: Kernels.variantName, precision: "exact",
-            cacheType: options.cacheType.name.lowercased(), mediaCost: visualTokens?.cost ?? .nothing)
+            contextLength: contextLength, seesImages: visual != nil, kernel: precision.kernelName,
+            precision: precision.rawValue, cacheType: options.cacheType.name.lowercased(), mediaCost: visualTokens?.cost ?? .nothing)
         description.sight = visual.map { model in
             PictureSight(width: model.seenSize.width, height: model.seenSize.height)
         }
@@ -110,7 +126,7 @@ package final class LoadedModel: Sendable {
         }
         (file, decoder, visual, tokenizer) = (other.file, other.decoder, other.visual, other.tokenizer)
         promptBuilder = other.promptBuilder
-        (threadCount, cacheType) = (other.threadCount, other.cacheType)
+        (threadCount, cacheType, precision) = (other.threadCount, other.cacheType, other.precision)
         self.contextLength = contextLength
         var description = other.description
         description.contextLength = contextLength
@@ -168,6 +184,8 @@ package final class LoadedModel: Sendable {
         digest.withLock { known in
             if let known { return known }
             let computed = file.digest().hexadecimal
+            // What was packed is not read from the file again.
+            if precision == .fast { file.discard(file.mapping.bytes) }
             known = computed
             return computed
         }

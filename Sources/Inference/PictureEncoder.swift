@@ -10,6 +10,7 @@ package final class PictureEncoder {
     private let model: any VisualModel
     private let pool: ThreadPool
     private let store: CacheStore?
+    private let precision: Precision
     /// Digest of the encoder's weights; asked for once, when the store is first used.
     private let weightsDigest: () -> SHA256Digest
     /// The most recently used last.
@@ -21,11 +22,13 @@ package final class PictureEncoder {
     private static let mostBytes = 256 << 20
 
     package init(
-        model: any VisualModel, pool: ThreadPool, store: CacheStore?, weightsDigest: @escaping () -> SHA256Digest
+        model: any VisualModel, precision: Precision, pool: ThreadPool, store: CacheStore?,
+        weightsDigest: @escaping () -> SHA256Digest
     ) {
         self.model = model
         self.pool = pool
         self.store = store
+        self.precision = precision
         self.weightsDigest = weightsDigest
     }
 
@@ -64,8 +67,8 @@ package final class PictureEncoder {
     private func entryName(_ key: PictureKey) -> String {
         let parts = [
             key.content.hexadecimal, weightsDigest().hexadecimal, model.preprocessingName, "\(key.slots)",
-            // The variants agree bit for bit, so that the CPU is no part of it.
-            "exact",
+            // The exact variants agree bit for bit, so that there the CPU is no part of it.
+            precision == .exact ? precision.rawValue : precision.kernelName,
         ]
         return SHA256Digest(of: Array(parts.joined(separator: "\n").utf8)).hexadecimal
     }

@@ -71,6 +71,11 @@ package final class GGUFFile: Sendable {
         return SHA256Digest(of: ([mapping] + weightFiles).flatMap { $0.digest().bytes })
     }
 
+    /// Says that weights will not be read soon, so that they take no memory; they stay valid.
+    package func discard(_ weights: UnsafeRawBufferPointer) {
+        for file in [mapping] + weightFiles { file.discard(weights) }
+    }
+
     /// The tensor of this name.
     package func tensor(_ name: String) throws(ModelFileError) -> GGUFTensor {
         guard let tensor = tensors[name] else { throw .missingTensor(path: path, name: name) }

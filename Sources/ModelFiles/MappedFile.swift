@@ -54,14 +54,18 @@ package final class MappedFile: Sendable {
         munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
     }
 
-    /// Gives back the memory of a part that will not be read again soon; reading it anew reads the file anew.
+    /// Gives back the memory of a part that will not be read again soon; reading it anew reads the file anew. What lies in
+    /// another file is left alone.
     func discard(_ part: UnsafeRawBufferPointer) {
-        guard !ownsMemory, let start = part.baseAddress else { return }
-        let page = UInt(sysconf(Int32(_SC_PAGESIZE)))
-        let first = (UInt(bitPattern: start) + page - 1) & ~(page - 1)
-        let end = (UInt(bitPattern: start) + UInt(part.count)) & ~(page - 1)
-        guard end > first else { return }
-        madvise(UnsafeMutableRawPointer(bitPattern: first), Int(end - first), MADV_DONTNEED)
+        guard !ownsMemory, let start = part.baseAddress, let base = bytes.baseAddress, start >= base,
+            part.count <= bytes.count, start - base <= bytes.count - part.count
+        else { return }
+        // Whole pages only; what stands at the ends belongs to neighbours as well.
+        let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+        let first = (start - base + page - 1) / page * page
+        let end = (start - base + part.count) / page * page
+        guard first < end else { return }
+        madvise(UnsafeMutableRawPointer(mutating: base + first), end - first, MADV_DONTNEED)
     }
 
     /// SHA-256 of the whole file; reads all of it.

@@ -18,7 +18,7 @@ struct EmbeddingAndHead: Sendable {
         norm = try RMSNorm(source, "output_norm", features: width, epsilon: epsilon)
         head =
             source.contains("output.weight")
-            ? try source.matrix("output.weight", rows: rows, columns: width) : embedding
+            ? try source.projection("output.weight", rows: rows, columns: width) : source.packed(embedding)
     }
 
     /// out[N, W] = the tokens' rows of the embedding.

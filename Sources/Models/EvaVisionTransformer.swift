@@ -109,8 +109,8 @@ package struct EvaVisionTransformer: Sendable {
     init(_ source: TensorSource, _ configuration: EvaVisionConfiguration) throws(ModelError) {
         self.configuration = configuration
         let (width, patch) = (configuration.width, configuration.patchSize)
-        patchEmbedding = Linear(
-            weight: try source.matrix(
+        patchEmbedding = try Linear(
+            weight: try source.projection(
                 "v.patch_embd.weight", rows: width, columns: configuration.patchFeatures,
                 shape: [patch, patch, 3, width]),
             bias: try source.vector("v.patch_embd.bias", count: width))
@@ -139,15 +139,17 @@ private struct EvaBlock: Sendable {
     let up: Linear
     let down: Linear
     private let shape: AttentionShape
+    private let precision: Precision
 
     init(_ source: TensorSource, prefix: String, _ configuration: EvaVisionConfiguration) throws(ModelError) {
         let (width, inner) = (configuration.width, configuration.feedForwardWidth)
         // A file without them lost them.
         for name in ["attn_out", "ffn_up", "ffn_down"] { try source.require("\(prefix).\(name).bias") }
-        let fused = try source.matrix("\(prefix).attn_qkv.weight", rows: 3 * width, columns: width)
-        query = Linear(weight: fused.rows(0..<width), bias: try source.vector("\(prefix).attn_q.bias", count: width))
-        key = Linear(weight: fused.rows(width..<2 * width), bias: nil)
-        value = Linear(
+        let fused = try source.projection("\(prefix).attn_qkv.weight", rows: 3 * width, columns: width)
+        query = try Linear(
+            weight: fused.rows(0..<width), bias: try source.vector("\(prefix).attn_q.bias", count: width))
+        key = try Linear(weight: fused.rows(width..<2 * width), bias: nil)
+        value = try Linear(
             weight: fused.rows(2 * width..<3 * width), bias: try source.vector("\(prefix).attn_v.bias", count: width))
         output = try Linear(source, "\(prefix).attn_out", outputs: width, inputs: width)
         attentionNorm = try LayerNorm(source, "\(prefix).ln1", features: width, epsilon: configuration.normEpsilon)
@@ -156,6 +158,7 @@ private struct EvaBlock: Sendable {
         down = try Linear(source, "\(prefix).ffn_down", outputs: width, inputs: inner)
         shape = AttentionShape(
             heads: configuration.heads, keyValueHeads: configuration.heads, headSize: configuration.headSize)
+        precision = source.precision
     }
 
     func apply(_ workspace: EvaWorkspace, pool: ThreadPool) {
@@ -163,13 +166,11 @@ private struct EvaBlock: Sendable {
         let (x, branch, wide) = (workspace.hidden.pointer, workspace.branch.pointer, workspace.inner.pointer)
         let (q, k, v) = (workspace.queries.pointer, workspace.keys.pointer, workspace.values.pointer)
 
-        query.apply(x, count: n, into: q, pool: pool)  // [T, H, D]
-        key.apply(x, count: n, into: k, pool: pool)
-        value.apply(x, count: n, into: v, pool: pool)
+        Linear.apply([(query, q), (key, k), (value, v)], to: x, count: n, pool: pool)  // [T, H, D] each
         shape.attend(
             queries: q, keys: UnsafeRawPointer(k), values: UnsafeRawPointer(v), cacheType: .f32,
             headBytes: shape.headSize * MemoryLayout<Float>.stride, slots: workspace.slots, lengths: workspace.lengths,
-            scratch: workspace.scores, into: workspace.attended.pointer, pool: pool)  // [T, H, D]
+            scratch: workspace.scores, into: workspace.attended.pointer, precision: precision, pool: pool)  // [T, H, D]
         output.apply(workspace.attended.pointer, count: n, into: branch, pool: pool)  // [T, W]
         attentionNorm.apply(branch, rows: n, into: branch, pool: pool)
         Kernels.add(x, branch, count: n * width)

@@ -35,8 +35,7 @@ struct GatedFeedForward: Sendable {
     /// workspace.projected[N, W] = Wdown · (activation(Wgate · x) · (Wup · x)), x = workspace.normalized[N, W].
     func apply(rows n: Int, workspace: DecoderWorkspace, pool: ThreadPool) {
         let (x, gated, inner) = (workspace.normalized.pointer, workspace.gate.pointer, gate.weight.rows)
-        gate.apply(x, count: n, into: gated, pool: pool)  // [N, F]
-        up.apply(x, count: n, into: workspace.up.pointer, pool: pool)  // [N, F]
+        Linear.apply([(gate, gated), (up, workspace.up.pointer)], to: x, count: n, pool: pool)  // [N, F] each
         switch activation {
         case .silu: Kernels.siluMultiply(gated, workspace.up.pointer, rows: n, columns: inner, pool: pool)
         case .geluTanh: Kernels.geluMultiply(gated, workspace.up.pointer, rows: n, columns: inner, pool: pool)

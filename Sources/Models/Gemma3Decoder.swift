@@ -59,10 +59,10 @@ package struct Gemma3Decoder: Decoder {
 
     // MARK: Loading
 
-    /// Takes the weights from a GGUF file, where they stay; every shape is checked.
-    package init(file: GGUFFile) throws(ModelError) {
+    /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
+    package init(file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) {
         let parameters = try Gemma3Parameters(ParameterReader(file: file, prefix: "gemma3"))
-        let source = TensorSource(file: file)
+        let source = TensorSource(file: file, packer: packer)
         let configuration = parameters.configuration
         self.configuration = configuration
         window = parameters.window

@@ -18,6 +18,7 @@ struct GroupedQueryAttention: Sendable {
     let queryNorm: RMSNorm?
     let keyNorm: RMSNorm?
     private let shape: AttentionShape
+    private let precision: Precision
 
     /// A nil scale is 1 / √D; head norms are taken where `headNormEpsilon` is given.
     init(
@@ -40,6 +41,7 @@ struct GroupedQueryAttention: Sendable {
         shape = AttentionShape(
             heads: configuration.attentionHeads, keyValueHeads: configuration.keyValueHeads, headSize: headSize,
             scale: scale)
+        precision = source.precision
     }
 
     /// workspace.projected[N, W] = Wo · attention(x), x = workspace.normalized[N, W]; keys and values are cached.
@@ -52,9 +54,7 @@ struct GroupedQueryAttention: Sendable {
         let (x, attended) = (workspace.normalized.pointer, workspace.attended.pointer)
         let (q, k, v) = (workspace.queries.pointer, workspace.keys.pointer, workspace.values.pointer)
 
-        query.apply(x, count: n, into: q, pool: pool)  // [N, H, D]
-        key.apply(x, count: n, into: k, pool: pool)  // [N, G, D]
-        value.apply(x, count: n, into: v, pool: pool)  // [N, G, D]
+        Linear.apply([(query, q), (key, k), (value, v)], to: x, count: n, pool: pool)  // [N, H, D], [N, G, D] twice
         queryNorm?.apply(q, rows: n * heads, into: q, pool: pool)
         keyNorm?.apply(k, rows: n * groups, into: k, pool: pool)
         Kernels.rotate(q, rows: n, heads: heads, headSize: headSize, angles: angles, pool: pool)
@@ -66,8 +66,7 @@ struct GroupedQueryAttention: Sendable {
         shape.attend(
             queries: q, keys: cache.keys(layer: layer), values: cache.values(layer: layer),
             cacheType: cache.type, headBytes: cache.headBytes, slots: view.slots, lengths: view.lengths,
-            scratch: workspace.scores, into: attended,
-            pool: pool)  // [N, H, D]
+            scratch: workspace.scores, into: attended, precision: precision, pool: pool)  // [N, H, D]
         output.apply(attended, count: n, into: workspace.projected.pointer, pool: pool)  // [N, W]
     }
 }

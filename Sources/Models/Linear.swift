@@ -4,23 +4,42 @@ import Tensor
 /// A projection: `NAME.weight` [outputs, inputs] and, where the file has it, `NAME.bias` [outputs].
 struct Linear: Sendable {
     let weight: WeightMatrix
-    let bias: [Float]?
+    private let bias: FloatBuffer?
+    private var biasPointer: UnsafePointer<Float>? { bias.map { UnsafePointer($0.pointer) } }
 
-    init(weight: WeightMatrix, bias: [Float]?) {
+    init(weight: WeightMatrix, bias: [Float]?) throws(ModelError) {
         self.weight = weight
-        self.bias = bias
+        guard let bias else {
+            self.bias = nil
+            return
+        }
+        // In memory of its own, since several projections are computed at once.
+        guard let buffer = FloatBuffer(count: bias.count) else {
+            throw .outOfMemory(what: "weights", bytes: bias.count * MemoryLayout<Float>.stride)
+        }
+        for (index, value) in bias.enumerated() { buffer.pointer[index] = value }
+        self.bias = buffer
     }
 
     init(_ source: TensorSource, _ name: String, outputs: Int, inputs: Int) throws(ModelError) {
-        weight = try source.matrix("\(name).weight", rows: outputs, columns: inputs)
-        bias = source.contains("\(name).bias") ? try source.vector("\(name).bias", count: outputs) : nil
+        let bias = source.contains("\(name).bias") ? try source.vector("\(name).bias", count: outputs) : nil
+        try self.init(weight: source.projection("\(name).weight", rows: outputs, columns: inputs), bias: bias)
     }
 
     /// out[N, outputs] = x[N, inputs] · weightᵀ + bias.
     func apply(
         _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>, pool: ThreadPool
     ) {
-        weight.multiply(x, count: count, into: out, bias: bias, pool: pool)
+        Self.apply([(self, out)], to: x, count: count, pool: pool)
+    }
+
+    /// Several projections of the same x[N, inputs], each into its own out[N, outputs].
+    static func apply(
+        _ projections: [(Linear, UnsafeMutablePointer<Float>)], to x: UnsafePointer<Float>, count: Int,
+        pool: ThreadPool
+    ) {
+        let products = projections.map { WeightMatrix.Product(matrix: $0.weight, bias: $0.biasPointer, out: $1) }
+        WeightMatrix.multiply(x, count: count, products, pool: pool)
     }
 }
 

@@ -1,4 +1,5 @@
 import ModelFiles
+import Tensor
 
 /// The parts of a model that can be run.
 package struct Network: Sendable {
@@ -22,24 +23,24 @@ package struct Network: Sendable {
 
 /// The model families that can be run, by the name their files give.
 package enum ModelRegistry {
-    private static let families: [String: @Sendable (GGUFFile) throws(ModelError) -> Network] = [
-        "emu2": { (file) throws(ModelError) in Network(try Emu2(file: file)) },
-        "gemma3": { (file) throws(ModelError) in Network(try Gemma3Decoder(file: file)) },
-        "llama": { (file) throws(ModelError) in Network(try LlamaDecoder(file: file)) },
-        "qwen2": { (file) throws(ModelError) in Network(try Qwen2Decoder(file: file)) },
+    private static let families: [String: @Sendable (GGUFFile, WeightPacker?) throws(ModelError) -> Network] = [
+        "emu2": { (file, packer) throws(ModelError) in Network(try Emu2(file: file, packer: packer)) },
+        "gemma3": { (file, packer) throws(ModelError) in Network(try Gemma3Decoder(file: file, packer: packer)) },
+        "llama": { (file, packer) throws(ModelError) in Network(try LlamaDecoder(file: file, packer: packer)) },
+        "qwen2": { (file, packer) throws(ModelError) in Network(try Qwen2Decoder(file: file, packer: packer)) },
     ]
 
     /// The architectures that can be run, sorted.
     package static var architectures: [String] { families.keys.sorted() }
 
-    /// Loads the model of a GGUF file.
-    package static func network(of file: GGUFFile) throws(ModelError) -> Network {
+    /// Loads the model of a GGUF file; with a packer, for products in fast precision.
+    package static func network(of file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) -> Network {
         let name: String
         do { name = try file.string("general.architecture") } catch { throw .file(error) }
         guard let load = families[name] else {
             throw .unknownArchitecture(path: file.path, name: name, known: architectures)
         }
-        return try load(file)
+        return try load(file, packer)
     }
 
     /// Loads the decoder of a GGUF file.

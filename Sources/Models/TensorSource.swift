@@ -4,11 +4,17 @@ import Tensor
 /// Takes tensors of a GGUF file by name, shape and use, with errors that name them.
 final class TensorSource {
     let file: GGUFFile
+    private let packer: WeightPacker?
     private var taken: Set<String> = []
 
-    init(file: GGUFFile) {
+    /// With a packer, weights are made ready for products in fast precision.
+    init(file: GGUFFile, packer: WeightPacker?) {
         self.file = file
+        self.packer = packer
     }
+
+    /// How what is loaded from here computes.
+    var precision: Precision { packer == nil ? .exact : .fast }
 
     /// Whether the file has a tensor.
     func contains(_ name: String) -> Bool { file.tensors[name] != nil }
@@ -27,6 +33,16 @@ final class TensorSource {
         else { throw .unsupportedType(path: file.path, tensor: name, type: tensor.type.name) }
         return matrix
     }
+
+    /// A matrix that activations are multiplied with; in fast precision packed.
+    func projection(
+        _ name: String, rows: Int, columns: Int, shape: [Int]? = nil
+    ) throws(ModelError) -> WeightMatrix {
+        packed(try matrix(name, rows: rows, columns: columns, shape: shape))
+    }
+
+    /// A matrix for products, where it is not only read row by row.
+    func packed(_ matrix: WeightMatrix) -> WeightMatrix { packer?.pack(matrix) ?? matrix }
 
     /// A vector, widened to fp32.
     func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {

@@ -19,7 +19,7 @@ import Testing
     @Test func whatIsWrittenIsReadBitForBit() throws {
         try withStore { store in
             #expect(store.read(name(1)) == nil)
-            let values: [Float] = [1, -0.0, .infinity, 1e-40, 3.25]
+            let values: [Float] = [1, -0.0, .infinity, 0x1p-133, 3.25]
             store.write(values, as: name(1))
             store.write([], as: name(2))
             #expect(store.read(name(1))?.map(\.bitPattern) == values.map(\.bitPattern))

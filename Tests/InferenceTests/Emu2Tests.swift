@@ -114,7 +114,7 @@ import Tokenization
 
     private func encoder(_ model: LoadedModel, store: CacheStore? = nil) throws -> PictureEncoder {
         PictureEncoder(
-            model: try #require(model.visual), pool: ThreadPool(threadCount: 2), store: store,
+            model: try #require(model.visual), precision: .exact, pool: ThreadPool(threadCount: 2), store: store,
             weightsDigest: model.encoderDigest)
     }
 

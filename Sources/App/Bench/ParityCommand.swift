@@ -27,7 +27,6 @@ struct ParityCommand: AsyncParsableCommand {
         do { golden = try GoldenSet(folder: folder, images: images) } catch {
             throw CommandError(status: ExitStatus.usage, message: error.description)
         }
-        if let note = model.precisionNote { StandardError.write("bench: \(note)\n") }
         var comparison = ParityComparison()
         do {
             guard let path = try model.model ?? golden.modelPath() else {
@@ -35,6 +34,7 @@ struct ParityCommand: AsyncParsableCommand {
             }
             var options = model.options
             options.configurationFolders = [folder]
+            options.precision = model.precision ?? .exact
             let loaded = try LoadedModel(path: path, options: options)
             let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
             if let emu2 = loaded.visual as? Emu2 {

@@ -18,7 +18,8 @@ struct TextParity {
     func compare(_ comparison: inout ParityComparison) throws {
         let session = try DecoderSession(model: model, pool: pool)
         let encoder = model.visual.map { visual in
-            PictureEncoder(model: visual, pool: pool, store: nil, weightsDigest: model.encoderDigest)
+            PictureEncoder(
+                model: visual, precision: model.precision, pool: pool, store: nil, weightsDigest: model.encoderDigest)
         }
         for item in golden.textCases {
             guard let recorded = item.inputIDs else { continue }

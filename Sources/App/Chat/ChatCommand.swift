@@ -67,7 +67,6 @@ struct ChatCommand: AsyncParsableCommand {
             setting: .current, size: size, now: now,
             model: .loading(name: (modelPath as NSString).lastPathComponent, share: nil, since: now),
             options: sampling.options(over: configuration.options))
-        state.inputNote = model.precisionNote
         return state
     }
 

@@ -35,6 +35,7 @@ actor AnswerVerifier {
         let template: String
         let contextLength: Int?
         let cacheType: String
+        let precision: Precision
     }
 
     private let session: Session
@@ -84,7 +85,7 @@ actor AnswerVerifier {
             path: modelPath ?? Self.file(of: answer.model), template: answer.template,
             contextLength: answer.contextLength,
             // Version 1 of the format did not say; this is what was usual.
-            cacheType: answer.cacheType ?? "f32")
+            cacheType: answer.cacheType ?? "f32", precision: Precision(rawValue: answer.precision) ?? .exact)
         if let engine = engines[setting] { return engine }
         guard FileManager.default.fileExists(atPath: setting.path) else {
             throw SessionError.fileSystem(
@@ -101,6 +102,7 @@ actor AnswerVerifier {
                 path: setting.path,
                 options: ModelOptions(
                     contextLength: setting.contextLength, threadCount: threadCount, cacheType: cache.type,
+                    precision: setting.precision,
                     templateName: setting.template == "none" ? nil : setting.template)))
         engines[setting] = engine
         return engine

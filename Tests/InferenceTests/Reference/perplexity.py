@@ -107,7 +107,8 @@ def llama_cpp_perplexity(path, text, window, threads, f32_cache):
 
 def own_perplexity(path, text_path, window, threads):
     bench = ROOT / ".build/release/bench"
-    command = [bench, "perplexity", "--model", path, "--context", str(window), "--threads", str(threads), text_path]
+    command = [bench, "perplexity", "--precision", "exact", "--model", path]
+    command += ["--context", str(window), "--threads", str(threads), text_path]
     return json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
 
 
