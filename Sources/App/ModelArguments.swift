@@ -15,7 +15,7 @@ package struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads to compute on (all processors by default).", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "Arithmetic: exact or fast; fast where nothing is said, except in `bench parity`.")
+    @Option(help: "Arithmetic: exact (where nothing is said) or fast.")
     var precision: Precision?
 
     @Option(help: "How the context is kept: f32, f16 or q8_0; the smaller, the more fits.")
@@ -61,7 +61,7 @@ package struct ModelArguments: ParsableArguments {
     var options: ModelOptions {
         ModelOptions(
             contextLength: context, threadCount: threads, cacheType: cache?.type ?? .f32,
-            precision: precision ?? .fast, templateName: template)
+            precision: precision ?? .exact, templateName: template)
     }
 
     /// Maps the model and starts the engine.

@@ -77,8 +77,8 @@ struct ModelReport {
         var sees_images = false
         var image_tokens: Int?
         var memory: Memory?
-        var kernel = Precision.fast.kernelName
-        var precision = Precision.fast.rawValue
+        var kernel = Kernels.variantName
+        var precision = "exact"
 
         struct Memory: Encodable {
             let weights: Int

@@ -22,8 +22,9 @@ struct Linear: Sendable {
     }
 
     init(_ source: TensorSource, _ name: String, outputs: Int, inputs: Int) throws(ModelError) {
+        let weight = try source.projection("\(name).weight", rows: outputs, columns: inputs)
         let bias = source.contains("\(name).bias") ? try source.vector("\(name).bias", count: outputs) : nil
-        try self.init(weight: source.projection("\(name).weight", rows: outputs, columns: inputs), bias: bias)
+        try self.init(weight: weight, bias: bias)
     }
 
     /// out[N, outputs] = x[N, inputs] · weightᵀ + bias.

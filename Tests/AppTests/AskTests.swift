@@ -16,7 +16,7 @@ import Testing
     }
 
     private func askTiny(_ arguments: String...) throws -> ProgramResult {
-        try runner.start("emuchat", ["ask", "--model", tiny, "--precision", "exact"] + arguments).finish()
+        try runner.start("emuchat", ["ask", "--model", tiny] + arguments).finish()
     }
 
     @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
@@ -55,13 +55,6 @@ import Testing
         #expect(answer.seconds.load > 0 && answer.seconds.prefill > 0 && answer.seconds.images == 0)
         #expect(answer.seconds.firstToken <= answer.seconds.total)
         #expect(!answer.kernel.isEmpty && answer.precision == "exact" && !answer.template.isEmpty)
-    }
-
-    @Test func whereNothingIsSaidItIsFast() throws {
-        let result = try runner.emuchat(
-            "ask", "--model", tiny, "--temperature", "0", "--max-tokens", "2", "--json", "otter")
-        #expect(try result.answer().precision == "fast")
-        #expect(result.errorText == "")
     }
 
     @Test func theRecordedAnswerComesOut() throws {

@@ -133,26 +133,6 @@ struct ChatScreenUseTests {
                 == String(contentsOf: chat.runner.folder.appendingPathComponent("after"), encoding: .utf8))
     }
 
-    @Test func aSecondChatOnTheSameConversationIsRefused() throws {
-        let chat = try ChatFixture()
-        try chat.startTiny("--session pets")
-        try chat.terminal.submit("hello")
-        try chat.terminal.wait(for: "an answer") { $0.contains("▐ emuchat") && $0.contains("Ctrl-D leaves") }
-        let first = try chat.terminal.chatProcess
-        let second = try TerminalSession(chat.runner)
-        try second.startChat("--model '\(ProgramRunner.tinyModel)' --session pets")
-        let refused = try second.finishChat()
-        #expect(refused.status == 1)
-        let lines = refused.screen.split(separator: "\n").filter { !$0.hasPrefix("status") && !$0.hasPrefix("ready>") }
-        #expect(
-            lines.joined(separator: " ").contains("session pets is being written by another emuchat (process \(first))")
-        )
-        #expect(lines.count <= 3)
-        // The first one does not mind.
-        try chat.terminal.submit("still there?")
-        try chat.terminal.wait(for: "▌ still there?")
-    }
-
     @Test func aPasteStaysOneDraft() throws {
         let chat = try ChatFixture()
         try chat.startTiny()

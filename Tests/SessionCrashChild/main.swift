@@ -67,7 +67,8 @@ struct CrashChild {
 
     /// Saves, records, folds and renames as fast as the disk can.
     func write() throws {
-        var writer = try store.open(try store.names().first ?? name)
+        // A child that was killed in the middle may have left its other session.
+        var writer = try store.open(try store.names().first { $0 != "other" } ?? name)
         Self.tell("opened", writer.session.messages.count)
         for number in 1... {
             var session = writer.session

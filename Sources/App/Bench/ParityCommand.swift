@@ -34,7 +34,6 @@ struct ParityCommand: AsyncParsableCommand {
             }
             var options = model.options
             options.configurationFolders = [folder]
-            options.precision = model.precision ?? .exact
             let loaded = try LoadedModel(path: path, options: options)
             let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
             if let emu2 = loaded.visual as? Emu2 {

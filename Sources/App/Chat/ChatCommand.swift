@@ -63,11 +63,10 @@ struct ChatCommand: AsyncParsableCommand {
 
     private func state(size: Size, _ modelPath: String, _ configuration: Configuration) -> AppState {
         let now = Date().timeIntervalSince1970
-        var state = AppState(
+        return AppState(
             setting: .current, size: size, now: now,
             model: .loading(name: (modelPath as NSString).lastPathComponent, share: nil, since: now),
             options: sampling.options(over: configuration.options))
-        return state
     }
 
     private func savedNote(_ name: String) -> String {
