@@ -122,7 +122,9 @@ let package = Package(
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InferenceTests",
-            dependencies: ["Inference", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter"],
+            dependencies: [
+                "Inference", "Conversion", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter",
+            ],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ConversionTests", dependencies: ["Conversion", "Models", "ModelFiles", "Tensor", "TestSupport"],

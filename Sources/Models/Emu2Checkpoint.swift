@@ -37,7 +37,8 @@ package struct Emu2Checkpoint: Sendable {
             throw .notEmu2(path: checkpoint.path, example: checkpoint.tensorNames.first ?? "nothing")
         }
         let rows = embedding.tensor.shape.first ?? 0
-        let parameters = try Self.parameters(of: checkpoint, vocabulary: rows)
+        let parameters = try Self.parameters(
+            of: checkpoint, vocabulary: rows, hasFinalNorm: byOwnName["v.post_ln.weight"] != nil)
         var tensors = [GGUFTensor]()
         try parameters.sizes.forEachTensor { (name, shape) throws(ModelError) in
             guard let own = Emu2TensorNames.own(name), let (published, tensor) = byOwnName.removeValue(forKey: own)
@@ -81,13 +82,16 @@ package struct Emu2Checkpoint: Sendable {
         } catch { throw .file(error) }
     }
 
-    private static func parameters(of checkpoint: Checkpoint, vocabulary: Int) throws(ModelError) -> Emu2Parameters {
+    private static func parameters(
+        of checkpoint: Checkpoint, vocabulary: Int, hasFinalNorm: Bool
+    ) throws(ModelError) -> Emu2Parameters {
         let name = "config.json"
         let file: Emu2ConfigurationFile?
         do { file = try checkpoint.decode(Emu2ConfigurationFile.self, from: name) } catch { throw .file(error) }
         guard let file else { return .published(vocabulary: vocabulary) }
         return try Emu2Parameters(
-            file, path: checkpoint.companion(name) ?? checkpoint.path, vocabulary: vocabulary)
+            file, path: checkpoint.companion(name) ?? checkpoint.path, vocabulary: vocabulary,
+            hasFinalNorm: hasFinalNorm)
     }
 
     /// `tokenizer.ggml.*`: the SentencePiece model with the added tokens behind it.

@@ -41,7 +41,8 @@ extension ParameterReader {
         let vision = EvaVisionConfiguration(
             imageSize: imageSize, patchSize: patchSize, width: width, layerCount: try positive("vision.block_count"),
             heads: heads, feedForwardWidth: try positive("vision.feed_forward_length"),
-            normEpsilon: Float(try number("vision.attention.layer_norm_epsilon", default: 1e-6, in: 0...1)))
+            normEpsilon: Float(try number("vision.attention.layer_norm_epsilon", default: 1e-6, in: 0...1)),
+            form: try evaVisionForm(headSize: width / heads))
         return Emu2Configuration(
             vision: vision, decoder: try decoderConfiguration(),
             imageTokens: try pooledTokens("vision.image_tokens", grid: vision.gridSide),
@@ -49,6 +50,25 @@ extension ParameterReader {
             // What CLIP's encoders were trained with.
             mean: try colours("vision.image_mean", default: [0.48145466, 0.4578275, 0.40821073], least: -10),
             deviation: try colours("vision.image_std", default: [0.26862954, 0.26130258, 0.27577711], least: 1e-3))
+    }
+
+    /// What the encoder consists of; a file that says nothing has Emu2's.
+    private func evaVisionForm(headSize: Int) throws(ModelError) -> EvaVisionForm {
+        var form = EvaVisionForm()
+        form.isPostNormalized = try flag("vision.post_norm", default: form.isPostNormalized)
+        form.hasQueryValueBias = try flag("vision.attention.qv_bias", default: form.hasQueryValueBias)
+        form.hasSubNorms = try flag("vision.sub_norm", default: form.hasSubNorms)
+        form.isGated = try flag("vision.swiglu", default: form.isGated)
+        form.hasFinalNorm = try flag("vision.final_norm", default: form.hasFinalNorm)
+        if contains("vision.rope.grid_side") {
+            form.rotary = EvaVisionForm.Rotary(
+                gridSide: try positive("vision.rope.grid_side"),
+                base: try frequencyBase("vision.rope.freq_base", default: 10000))
+            try require("vision.attention.head_count", found: headSize, "heads of a multiple of 4 features to rotate") {
+                headSize % 4 == 0
+            }
+        }
+        return form
     }
 
     /// A number from `least` to 10 for each of red, green and blue.

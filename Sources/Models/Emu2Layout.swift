@@ -13,10 +13,12 @@ package struct Emu2Sizes: Sendable, Equatable {
     package var heads: Int
     package var keyValueHeads: Int
     package var vocabulary: Int
+    package var visionForm: EvaVisionForm
 
     package init(
         imageSize: Int, patchSize: Int, visionWidth: Int, visionLayers: Int, visionFeedForward: Int, width: Int,
-        layers: Int, feedForward: Int, heads: Int, keyValueHeads: Int, vocabulary: Int
+        layers: Int, feedForward: Int, heads: Int, keyValueHeads: Int, vocabulary: Int,
+        visionForm: EvaVisionForm = EvaVisionForm()
     ) {
         self.imageSize = imageSize
         self.patchSize = patchSize
@@ -29,11 +31,13 @@ package struct Emu2Sizes: Sendable, Equatable {
         self.heads = heads
         self.keyValueHeads = keyValueHeads
         self.vocabulary = vocabulary
+        self.visionForm = visionForm
     }
 
     /// Calls `body` with the native name of every tensor and its shape, outermost dimension first.
     ///
-    /// `rotary_emb.inv_freq`, which some files carry, is none of them. Source: the modules of `eva_vit.py` and `emu.py`.
+    /// What some files carry beside them, such as `rotary_emb.inv_freq`, is none of them. Sources: the modules of
+    /// `eva_vit.py` and `emu.py`; for the forms that Emu2's encoder has not, `eva_vit_model.py` of EVA-CLIP.
     package func forEachTensor<Failure: Error>(
         _ body: (_ name: String, _ shape: [Int]) throws(Failure) -> Void
     ) throws(Failure) {
@@ -42,21 +46,10 @@ package struct Emu2Sizes: Sendable, Equatable {
         try body("visual.pos_embed", [1, 1 + grid * grid, inner])
         try body("visual.patch_embed.proj.weight", [inner, 3, patchSize, patchSize])
         try body("visual.patch_embed.proj.bias", [inner])
-        for index in 0..<visionLayers {
-            let block = "visual.blocks.\(index)"
-            for norm in ["norm1", "norm2"] {
-                try body("\(block).\(norm).weight", [inner])
-                try body("\(block).\(norm).bias", [inner])
-            }
-            try body("\(block).attn.qkv.weight", [3 * inner, inner])
-            try body("\(block).attn.q_bias", [inner])
-            try body("\(block).attn.v_bias", [inner])
-            try body("\(block).attn.proj.weight", [inner, inner])
-            try body("\(block).attn.proj.bias", [inner])
-            try body("\(block).mlp.fc1.weight", [visionFeedForward, inner])
-            try body("\(block).mlp.fc1.bias", [visionFeedForward])
-            try body("\(block).mlp.fc2.weight", [inner, visionFeedForward])
-            try body("\(block).mlp.fc2.bias", [inner])
+        for index in 0..<visionLayers { try forEachTensor(ofVisionBlock: "visual.blocks.\(index)", body) }
+        if visionForm.hasFinalNorm {
+            try body("visual.norm.weight", [inner])
+            try body("visual.norm.bias", [inner])
         }
         try body("project_up.weight", [width, inner])
         try body("project_down.weight", [inner, width])
@@ -76,6 +69,30 @@ package struct Emu2Sizes: Sendable, Equatable {
         }
         try body("decoder.lm.model.norm.weight", [width])
         try body("decoder.lm.lm_head.weight", [vocabulary, width])
+    }
+
+    private func forEachTensor<Failure: Error>(
+        ofVisionBlock block: String, _ body: (_ name: String, _ shape: [Int]) throws(Failure) -> Void
+    ) throws(Failure) {
+        let (width, inner) = (visionWidth, visionFeedForward)
+        func withBias(_ name: String, _ shape: [Int]) throws(Failure) {
+            try body("\(block).\(name).weight", shape)
+            try body("\(block).\(name).bias", Array(shape.prefix(1)))
+        }
+        for norm in ["norm1", "norm2"] { try withBias(norm, [width]) }
+        if visionForm.hasSubNorms {
+            for part in ["q", "k", "v"] { try body("\(block).attn.\(part)_proj.weight", [width, width]) }
+        } else {
+            try body("\(block).attn.qkv.weight", [3 * width, width])
+        }
+        if visionForm.hasQueryValueBias {
+            for part in ["q", "v"] { try body("\(block).attn.\(part)_bias", [width]) }
+        }
+        if visionForm.hasSubNorms { try withBias("attn.inner_attn_ln", [width]) }
+        try withBias("attn.proj", [width, width])
+        for layer in visionForm.isGated ? ["w1", "w2"] : ["fc1"] { try withBias("mlp.\(layer)", [inner, width]) }
+        if visionForm.hasSubNorms { try withBias("mlp.ffn_ln", [inner]) }
+        try withBias(visionForm.isGated ? "mlp.w3" : "mlp.fc2", [width, inner])
     }
 
     /// All tensors: native name, own name, published shape.

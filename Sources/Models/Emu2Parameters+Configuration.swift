@@ -19,6 +19,8 @@ package struct Emu2ConfigurationFile: Codable {
         let rope: Bool?
         let subln: Bool?
         let naiveswiglu: Bool?
+        let pt_hw_seq_len: Int?
+        let intp_freq: Bool?
     }
 
     let hidden_size: Int
@@ -36,7 +38,7 @@ package struct Emu2ConfigurationFile: Codable {
 
     /// The file that says these parameters.
     package init(_ parameters: Emu2Parameters) {
-        let sizes = parameters.sizes
+        let (sizes, form) = (parameters.sizes, parameters.sizes.visionForm)
         hidden_size = sizes.width
         intermediate_size = sizes.feedForward
         num_hidden_layers = sizes.layers
@@ -53,7 +55,25 @@ package struct Emu2ConfigurationFile: Codable {
             layers: sizes.visionLayers, head_width: sizes.visionWidth / parameters.visionHeads,
             mlp_ratio: Double(sizes.visionFeedForward) / Double(sizes.visionWidth),
             layer_norm_eps: parameters.visionNormEpsilon, n_query: parameters.imageTokens,
-            v_query: parameters.frameTokens, postnorm: true, qkv_bias: true, rope: nil, subln: nil, naiveswiglu: nil)
+            v_query: parameters.frameTokens, postnorm: form.isPostNormalized, qkv_bias: form.hasQueryValueBias,
+            rope: form.rotary.map { _ in true }, subln: form.hasSubNorms ? true : nil,
+            naiveswiglu: form.isGated ? true : nil, pt_hw_seq_len: form.rotary?.gridSide,
+            intp_freq: form.rotary.map { _ in true })
+    }
+}
+
+extension Emu2ConfigurationFile.Vision {
+    /// What the encoder consists of. Absent keys mean off, as in `model.py` of EVA-CLIP, but for the bias and for norms
+    /// behind the branches, which Emu2's encoder has: without any of the switches of EVA-02 it is that one.
+    fileprivate var form: EvaVisionForm {
+        var form = EvaVisionForm()
+        form.isPostNormalized = postnorm ?? ![rope, subln, naiveswiglu].contains(true)
+        form.hasQueryValueBias = qkv_bias ?? true
+        form.hasSubNorms = subln ?? false
+        form.isGated = naiveswiglu ?? false
+        // 16 is what EVA-CLIP takes where nothing is said.
+        if rope == true { form.rotary = EvaVisionForm.Rotary(gridSide: pt_hw_seq_len ?? 16) }
+        return form
     }
 }
 
@@ -61,8 +81,12 @@ extension Emu2Parameters {
     /// Sizes above this cannot be real; below it, products of two of them cannot overflow.
     private static let limit = 1 << 28
 
-    /// What a `config.json` says, checked; `vocabulary` is the number of rows that the embedding has.
-    init(_ file: Emu2ConfigurationFile, path: String, vocabulary: Int) throws(ModelError) {
+    /// What a `config.json` says, checked.
+    ///
+    /// It says neither the number of rows that the embedding has nor whether the encoder ends in a norm: the weights do.
+    init(
+        _ file: Emu2ConfigurationFile, path: String, vocabulary: Int, hasFinalNorm: Bool = false
+    ) throws(ModelError) {
         let vision = file.vision_config
         func require(_ key: String, _ found: String, _ expected: String, _ condition: Bool) throws(ModelError) {
             guard condition else {
@@ -97,11 +121,19 @@ extension Emu2Parameters {
         try require(
             "num_key_value_heads", "\(groups)", "a divisor of \(file.num_attention_heads)",
             file.num_attention_heads % groups == 0)
+        var form = vision.form
+        form.hasFinalNorm = hasFinalNorm
+        if let trained = form.rotary?.gridSide {
+            let grid = vision.image_size / vision.patch_size
+            try require(
+                "vision_config.pt_hw_seq_len", "\(trained)",
+                vision.intp_freq == true ? "1 to \(Self.limit - 1)" : "\(grid), the patches along a side",
+                vision.intp_freq == true ? trained > 0 && trained < Self.limit : trained == grid)
+            try require(
+                "vision_config.head_width", "\(vision.head_width)", "a multiple of 4, to be rotated",
+                vision.head_width % 4 == 0)
+        }
         let unsupported: [(String, Bool)] = [
-            ("vision_config.rope", vision.rope == true), ("vision_config.subln", vision.subln == true),
-            ("vision_config.naiveswiglu", vision.naiveswiglu == true),
-            ("vision_config.postnorm of false", vision.postnorm == false),
-            ("vision_config.qkv_bias of false", vision.qkv_bias == false),
             ("tie_word_embeddings", file.tie_word_embeddings == true),
             ("hidden_act `\(file.hidden_act ?? "")`", (file.hidden_act ?? "silu") != "silu"),
         ]
@@ -113,7 +145,7 @@ extension Emu2Parameters {
                 imageSize: vision.image_size, patchSize: vision.patch_size, visionWidth: vision.width,
                 visionLayers: vision.layers, visionFeedForward: Int(inner), width: file.hidden_size,
                 layers: file.num_hidden_layers, feedForward: file.intermediate_size, heads: file.num_attention_heads,
-                keyValueHeads: groups, vocabulary: vocabulary),
+                keyValueHeads: groups, vocabulary: vocabulary, visionForm: form),
             visionHeads: vision.width / vision.head_width, imageTokens: vision.n_query, frameTokens: vision.v_query,
             visionNormEpsilon: vision.layer_norm_eps, normEpsilon: file.rms_norm_eps,
             contextLength: file.max_position_embeddings, rotaryBase: file.rope_theta ?? 10000,

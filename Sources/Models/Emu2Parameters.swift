@@ -73,11 +73,22 @@ package struct Emu2Parameters: Sendable, Equatable {
             ("emu2.vision.feed_forward_length", number(sizes.visionFeedForward)),
             ("emu2.vision.attention.head_count", number(visionHeads)),
             ("emu2.vision.attention.layer_norm_epsilon", .float(visionNormEpsilon)),
+            ("emu2.vision.post_norm", .bool(sizes.visionForm.isPostNormalized)),
+            ("emu2.vision.attention.qv_bias", .bool(sizes.visionForm.hasQueryValueBias)),
+            ("emu2.vision.sub_norm", .bool(sizes.visionForm.hasSubNorms)),
+            ("emu2.vision.swiglu", .bool(sizes.visionForm.isGated)),
+            ("emu2.vision.final_norm", .bool(sizes.visionForm.hasFinalNorm)),
             ("emu2.vision.image_tokens", number(imageTokens)),
             ("emu2.vision.frame_tokens", number(frameTokens)),
             ("emu2.vision.image_mean", .floats([0.48145466, 0.4578275, 0.40821073])),
             ("emu2.vision.image_std", .floats([0.26862954, 0.26130258, 0.27577711])),
         ]
+            + (sizes.visionForm.rotary.map { rotary in
+                [
+                    ("emu2.vision.rope.grid_side", number(rotary.gridSide)),
+                    ("emu2.vision.rope.freq_base", .float(Float(rotary.base))),
+                ]
+            } ?? [])
     }
 }
 

@@ -14,6 +14,7 @@ package enum Emu2TensorNames {
         ("visual.cls_token", "v.class_embd"),
         ("visual.pos_embed", "v.position_embd.weight"),
         ("visual.patch_embed.proj", "v.patch_embd"),
+        ("visual.norm", "v.post_ln"),
         ("visual.blocks.{}.norm1", "v.blk.{}.ln1"),
         ("visual.blocks.{}.norm2", "v.blk.{}.ln2"),
         ("visual.blocks.{}.attn.qkv", "v.blk.{}.attn_qkv"),
@@ -67,8 +68,14 @@ package enum Emu2TensorNames {
         return own.replacingOccurrences(of: "{}", with: number.map(String.init) ?? "") + suffix
     }
 
-    /// Whether a published tensor is computed anew by every loader: transformers 4.31 stored its rotary frequencies.
+    /// Whether a published tensor changes nothing here: what every loader computes anew (transformers 4.31 and EVA-02-CLIP
+    /// stored their rotary embeddings), and the projection by which CLIP compares a whole picture with a text.
     package static func isIgnored(_ published: String) -> Bool {
-        published.hasSuffix("rotary_emb.inv_freq")
+        if ["rotary_emb.inv_freq", "rope.freqs_cos", "rope.freqs_sin"].contains(where: published.hasSuffix) {
+            return true
+        }
+        var name = published[...]
+        while let prefix = prefixes.first(where: name.hasPrefix) { name = name.dropFirst(prefix.count) }
+        return name == "visual.head.weight" || name == "visual.head.bias"
     }
 }

@@ -50,6 +50,11 @@ struct ParameterReader {
         do { return try file.string("\(prefix).\(name)", default: absent) } catch { throw .file(error) }
     }
 
+    /// A truth value, or the default when the key is absent.
+    func flag(_ name: String, default absent: Bool) throws(ModelError) -> Bool {
+        do { return try file.bool("\(prefix).\(name)", default: absent) } catch { throw .file(error) }
+    }
+
     /// A list of integers or of truth values.
     func integers(_ name: String) throws(ModelError) -> [Int32] {
         do { return try file.int32s("\(prefix).\(name)") } catch { throw .file(error) }

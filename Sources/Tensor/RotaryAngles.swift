@@ -39,4 +39,28 @@ package struct RotaryAngles: Sendable {
         self.cosine = cosine
         self.sine = sine
     }
+
+    /// Angles of the cells of a square grid, row by row, `spacing` apart: the first half of the pairs turns with the row,
+    /// the second with the column.
+    package init(gridSide: Int, spacing: Double, inverseFrequencies: [Double], layout: Layout) {
+        self.layout = layout
+        rotatedFeatures = inverseFrequencies.count * 4
+        var cosine = [Float]()
+        var sine = [Float]()
+        cosine.reserveCapacity(gridSide * gridSide * inverseFrequencies.count * 2)
+        sine.reserveCapacity(gridSide * gridSide * inverseFrequencies.count * 2)
+        for row in 0..<gridSide {
+            for column in 0..<gridSide {
+                for position in [row, column] {
+                    for frequency in inverseFrequencies {
+                        let angle = Double(position) * spacing * frequency
+                        cosine.append(Float(cos(angle)))
+                        sine.append(Float(sin(angle)))
+                    }
+                }
+            }
+        }
+        self.cosine = cosine
+        self.sine = sine
+    }
 }

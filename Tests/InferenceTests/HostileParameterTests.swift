@@ -98,7 +98,20 @@ import Testing
             Case(key: "vision.image_mean", value: .float32s([0, 0])),
             Case(key: "vision.image_mean", value: .float32s([0, 0, .nan])),
             Case(key: "vision.image_std", value: .float32s([1, 1, 0])),
+            // A form that the tensors have not.
+            Case(key: "vision.sub_norm", value: .bool(true), named: "v.blk.0.attn_q.weight"),
+            Case(key: "vision.swiglu", value: .bool(true), named: "v.blk.0.ffn_gate"),
+            Case(key: "vision.final_norm", value: .bool(true), named: "v.post_ln.weight"),
+            Case(key: "vision.attention.qv_bias", value: .bool(false), named: "v.blk.0.attn_q.bias"),
+            Case(key: "vision.post_norm", value: .uint32(1)), Case(key: "vision.swiglu", value: .string("yes")),
+            Case(key: "vision.rope.grid_side", value: .uint32(0)),
+            Case(key: "vision.rope.grid_side", value: .uint64(.max)),
+            // Heads of 6 features.
+            Case(
+                key: "vision.attention.head_count", value: .uint32(4),
+                also: [("vision.rope.grid_side", .uint32(4))]),
         ] + numbers("vision.attention.layer_norm_epsilon", [-1, 2])
+        + numbers("vision.rope.freq_base", [0, -1, 1, 1e30], also: [("vision.rope.grid_side", .uint32(4))])
 
     private static func numbers(
         _ key: String, _ values: [Float], also: [(String, GGUFBuilder.Value?)] = []
