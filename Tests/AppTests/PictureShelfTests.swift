@@ -1,4 +1,3 @@
-import App
 import Chat
 import ChatUI
 import Foundation
@@ -8,6 +7,8 @@ import Screen
 import Terminal
 import TestSupport
 import Testing
+
+@testable import App
 
 /// What is attached: found, read, stored, shown again.
 @Suite struct PictureShelfTests {
@@ -23,6 +24,27 @@ import Testing
 
     private func remove() { try? FileManager.default.removeItem(at: folder) }
     private func fixture(_ name: String) -> String { TestSupport.fixture("MediaTests", name).path }
+
+    /// Transparency is dropped and not shown on white: as the model's makers did it, now and when a session is opened again.
+    @Test func whatTheModelSeesHasHiddenColours() throws {
+        defer { remove() }
+        let path = fixture("hidden-colours.png")
+        guard case .pictureLoaded = shelf.load(PictureRequest(number: 1, path: path)),
+            case .image(let image)? = try shelf.store(number: 1)
+        else {
+            Issue.record("not loaded")
+            return
+        }
+        for shelf in [shelf, PictureShelf(store: store, colors: .none)] {
+            // The fourth pixel is wholly transparent.
+            #expect(try shelf.pixels(of: image.file).bytes[9..<12] == [10, 200, 30])
+        }
+        guard case .image(let asked) = try PromptMedia.image(argument: path) else {
+            Issue.record("no picture")
+            return
+        }
+        #expect(asked.bytes[9..<12] == [10, 200, 30])
+    }
 
     @Test func aPatternFindsItsFiles() throws {
         defer { remove() }

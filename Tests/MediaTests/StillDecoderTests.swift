@@ -63,6 +63,20 @@ struct StillDecoderTests {
         #expect(pixels.quarter(3) == [255, 255, 255])
     }
 
+    /// Models see what lies under transparency, as Pillow's conversion to RGB tells it; people see it on white.
+    @Test func modelsSeeHiddenColours() throws {
+        let loaded = try decoder.load(path: fixture("hidden-colours.png"))
+        let hidden: [[UInt8]] = [
+            [255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 200, 30], [255, 255, 255], [0, 0, 0], [120, 60, 30], [1, 2, 3],
+        ]
+        #expect(loaded.seenPixels.width == 4 && loaded.seenPixels.height == 2)
+        #expect(loaded.seenPixels.bytes == hidden.flatMap(\.self))
+        #expect(loaded.pixels.bytes[9..<12] == [255, 255, 255] && loaded.pixels.bytes[0..<3] == [255, 0, 0])
+        // Without transparency both are one.
+        let opaque = try decoder.load(path: fixture("quadrants.png"))
+        #expect(opaque.seenPixels == opaque.pixels)
+    }
+
     @Test func printColoursAreConverted() throws {
         // CMYK cannot hold the screen's strongest colours: their kind must be right.
         let pixels = try decoder.load(path: fixture("cmyk.jpg")).pixels
