@@ -80,6 +80,10 @@ import Testing
         let items = try items(result)
         let answers = items.filter { Self.textItems.contains($0[1]) }
         #expect(answers.count >= 12 && answers.allSatisfy { $0[4] == "ok" }, "\(result.text)")
+        // What a picture is drawn again from is its encoding, and that of a blank one; the drawing itself is not there.
+        let conditions = items.filter { $0[0] == "autoencode" && ["prompt", "negative"].contains($0[1]) }
+        #expect(conditions.count == 2 && conditions.allSatisfy { $0[4] == "ok" }, "\(conditions)")
+        #expect(result.status == 1)
     }
 
     /// One weight of each part, changed by a hundredth of what is usual there.
@@ -234,6 +238,38 @@ import Testing
             #expect(values.allSatisfy { $0 > 0 } && json[key] as? Double == values[1], "\(key) is the median")
         }
         #expect((json["peak_rss_bytes"] as? Int ?? 0) > 1 << 20)
+    }
+
+    @Test func encodingIsMeasured() throws {
+        let model = runner.folder.appendingPathComponent("emu2.gguf").path
+        #expect(try runner.bench("synth", "--shape", "emu2-tiny", "--type", "f16", "-o", model).status == 0)
+        let picture = TestSupport.fixture("MediaTests", "quadrants.png").path
+        func report(_ options: String...) throws -> [String: Any] {
+            let arguments = ["encode", "--model", model, "--image", picture] + options
+            let result = try runner.start("bench", arguments).finish()
+            #expect(result.status == 0 && result.errorText == "")
+            return try #require(JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        }
+        let json = try report("--runs", "3", "--threads", "1")
+        #expect(
+            Set(json.keys) == [
+                "model", "image", "image_width", "image_height", "seen_width", "seen_height", "tokens", "layers",
+                "precision", "kernel", "threads", "runs", "read_seconds", "load_seconds", "encode_seconds", "samples",
+                "workspace_bytes", "peak_rss_bytes", "features_sha256",
+            ])
+        for (key, value) in ["seen_width": 112, "tokens": 16, "layers": 2, "threads": 1, "runs": 3] {
+            #expect(json[key] as? Int == value, "\(key)")
+        }
+        let samples = try #require(json["samples"] as? [Double])
+        #expect(samples.count == 3 && json["encode_seconds"] as? Double == samples.sorted()[1])
+        let digest = try #require(json["features_sha256"] as? String)
+        #expect(digest.count == 64)
+        #expect(try report()["features_sha256"] as? String == digest)
+        #expect(try report("--precision", "fast")["features_sha256"] as? String != digest)
+        let blind = try runner.bench("encode", "--model", ProgramRunner.tinyModel, "--image", picture)
+        #expect(blind.status == 1 && blind.errorText.contains("cannot see pictures"))
+        let missing = try runner.bench("encode", "--model", model, "--image", "gone.png")
+        #expect(missing.status == 1 && missing.errorText.contains("gone.png"))
     }
 
     @Test func wrongUsageIsStatusTwo() throws {

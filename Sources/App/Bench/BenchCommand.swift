@@ -8,7 +8,7 @@ package struct BenchCommand: AsyncParsableCommand {
         version: "emuchat \(emuchatVersion)",
         subcommands: [
             SpeedCommand.self, PerplexityCommand.self, ParityCommand.self, SessionsBenchCommand.self, SynthCommand.self,
-            UICommand.self,
+            UICommand.self, EncodeCommand.self,
         ])
 
     package init() {}

@@ -106,8 +106,6 @@ struct SpeedCommand: AsyncParsableCommand {
     private func report(
         _ samples: [Sample], _ model: ModelDescription, threads: Int?, path: String
     ) throws -> Data {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
         let content = Content(
             model: path, model_bytes: (attributes[.size] as? NSNumber)?.intValue ?? 0, weight_type: model.weightType,
@@ -117,7 +115,7 @@ struct SpeedCommand: AsyncParsableCommand {
             first_token_seconds: median(samples.map(\.firstTokenSeconds)),
             prefill_tokens_per_second: median(samples.map(\.prefillRate)),
             decode_tokens_per_second: median(samples.map(\.decodeRate)),
-            peak_rss_bytes: usage.ru_maxrss * 1024,
+            peak_rss_bytes: PeakMemory.residentBytes,
             samples: samples.map {
                 Content.Sample(
                     load_seconds: $0.loadSeconds, first_token_seconds: $0.firstTokenSeconds,

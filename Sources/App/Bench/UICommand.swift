@@ -53,15 +53,9 @@ struct UICommand: AsyncParsableCommand {
         let bytesPerToken = load.measureBytes(screen, terminal)
         screen.stop()
         terminal.restore()
-        let interfaceBytes = Self.peakBytes
+        let interfaceBytes = PeakMemory.residentBytes
         let preview = try await previewSeconds()
         try StandardOutput.write(report(latencies, bytesPerToken, interfaceBytes, preview))
-    }
-
-    private static var peakBytes: Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss * 1024
     }
 
     /// Seconds from a file of 12 megapixels to cells, on another thread than the screen's; the median of five.
