@@ -16,6 +16,7 @@ struct AskCommand: AsyncParsableCommand {
 
     @OptionGroup var model: ModelArguments
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var memory: MemoryArguments
 
     @Option(help: ArgumentHelp("What the model is told about its role.", valueName: "text"))
     var system: String?
@@ -63,7 +64,7 @@ struct AskCommand: AsyncParsableCommand {
         // What can be wrong with the input is told before a model is loaded.
         let prompt = try readPrompt()
         let began = ContinuousClock.now
-        let engine = try model.loadEngine()
+        let engine = try model.loadEngine(checking: memory.check(sampling))
         let loadSeconds = (ContinuousClock.now - began).seconds
         if let terms = LicenceNotice.first(for: engine.model) { StandardError.write("emuchat: \(terms)\n") }
 

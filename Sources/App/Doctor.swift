@@ -62,7 +62,7 @@ struct Doctor {
     }
 
     private var memory: String {
-        let available = MemoryPlan.availableBytes().map(Self.size) ?? "unknown"
+        let available = AvailableMemory().bytes.map(Self.size) ?? "unknown"
         let used = Self.field("VmRSS", of: "/proc/self/status", separator: ":") ?? "unknown"
         return "\(available) available, \(used) in use by emuchat"
     }

@@ -65,12 +65,33 @@ package struct ModelArguments: ParsableArguments {
     }
 
     /// Maps the model and starts the engine.
-    func loadEngine() throws(CommandError) -> InferenceEngine {
+    func loadEngine(checking memory: MemoryCheck?) throws(CommandError) -> InferenceEngine {
         let path = try path()
+        var options = options
+        options.memoryCheck = memory
         do {
             return try InferenceEngine(
                 model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
         } catch { throw .failed(error.description) }
+    }
+}
+
+/// What to do about a model that is larger than the memory.
+struct MemoryArguments: ParsableArguments {
+    @Flag(name: .customLong("ignore-memory"), help: "Load the model even where the memory does not suffice for it.")
+    var ignoresMemory = false
+
+    /// What to look for before a model is loaded; options that are not given are those of `base`, or else the model's.
+    func check(_ sampling: SamplingArguments, over base: GenerationOptions? = nil) -> MemoryCheck? {
+        guard !ignoresMemory else { return nil }
+        if let base {
+            let options = sampling.options(over: base)
+            return MemoryCheck(beamCount: options.beamCount, answerTokens: options.maximumTokens)
+        }
+        let preset = sampling.preset?.options
+        return MemoryCheck(
+            beamCount: sampling.beams ?? (sampling.temperature == nil ? preset?.beamCount : 1),
+            answerTokens: sampling.maxTokens ?? preset?.maximumTokens)
     }
 }
 
@@ -141,6 +162,13 @@ package struct SamplingArguments: ParsableArguments {
 
     package func validate() throws {
         do { try options().validate() } catch { throw ValidationError(error.description) }
+    }
+
+    /// Whether any option is given here.
+    var areGiven: Bool {
+        preset != nil || !stop.isEmpty || seed != nil
+            || [temperature, topP, minP, repetitionPenalty, lengthPenalty].contains { $0 != nil }
+            || [topK, beams, maxTokens].contains { $0 != nil }
     }
 
     /// The options given here, in place of those of the preset, or of a configuration or a model.

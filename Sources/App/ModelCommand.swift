@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Generation
 import Inference
 import ModelFiles
 import Models
@@ -22,6 +23,13 @@ struct ModelCommand: AsyncParsableCommand {
     @Option(help: "How the context is to be kept: f32, f16 or q8_0.")
     var cache: ModelArguments.CacheType = .f32
 
+    @Option(help: "How it is to be computed: exact (where nothing is said) or fast.")
+    var precision: Precision = .exact
+
+    @Option(
+        help: ArgumentHelp("Beams that answers are to be searched with (the model's when not given).", valueName: "n"))
+    var beams: Int?
+
     @Flag(help: "Print one JSON object.")
     var json = false
 
@@ -29,6 +37,7 @@ struct ModelCommand: AsyncParsableCommand {
         if let context, context < LoadedModel.leastContextLength {
             throw ValidationError("--context must be \(LoadedModel.leastContextLength) or more.")
         }
+        if let beams, !(1...64).contains(beams) { throw ValidationError("--beams must be from 1 to 64.") }
     }
 
     func run() async throws {
@@ -36,7 +45,7 @@ struct ModelCommand: AsyncParsableCommand {
         do throws(ModelError) {
             report = ModelReport(
                 try ModelRegistry.open(path: (file as NSString).expandingTildeInPath), contextLength: context,
-                cacheType: cache.type)
+                cacheType: cache.type, precision: precision, beamCount: beams)
         } catch { throw CommandError.failed(error.description) }
         if json {
             let encoder = JSONEncoder()
@@ -77,10 +86,16 @@ struct ModelReport {
         var sees_images = false
         var image_tokens: Int?
         var memory: Memory?
-        var kernel = Kernels.variantName
-        var precision = "exact"
+        var kernel: String
+        var precision: String
+
+        init(_ precision: Precision) {
+            self.precision = precision.rawValue
+            kernel = precision.kernelName
+        }
 
         struct Memory: Encodable {
+            let beams: Int
             let weights: Int
             let cache: Int
             let workspace: Int
@@ -93,8 +108,8 @@ struct ModelReport {
         }
     }
 
-    init(_ file: GGUFFile, contextLength: Int?, cacheType: GGMLType) {
-        var content = Content()
+    init(_ file: GGUFFile, contextLength: Int?, cacheType: GGMLType, precision: Precision, beamCount: Int?) {
+        var content = Content(precision)
         content.path = file.path
         content.architecture = Self.text(file, "general.architecture") ?? "unknown"
         content.name = Self.text(file, "general.name") ?? (file.path as NSString).lastPathComponent
@@ -107,8 +122,10 @@ struct ModelReport {
             content.types[tensor.type.name, default: 0] += tensor.elementCount
             content.parameters += tensor.elementCount
         }
+        var template: ChatTemplate?
         do {
-            content.template = try ChatTemplate.recognised(in: file)?.name ?? "none"
+            template = try ChatTemplate.recognised(in: file)
+            content.template = template?.name ?? "none"
         } catch {
             content.template = "unrecognised: name one with --template"
         }
@@ -117,7 +134,11 @@ struct ModelReport {
             content.runs = true
             content.sees_images = network.visual != nil
             content.image_tokens = network.visual?.imageSlots
-            Self.describe(network, file, contextLength, cacheType, &content)
+            let usual = LoadedModel.preset(of: network.visual, template)?.options ?? GenerationOptions()
+            let use = MemoryPlan.Use(
+                contextLength: contextLength ?? LoadedModel.defaultContextLength, cacheType: cacheType,
+                beamCount: beamCount ?? usual.beamCount, answerTokens: usual.maximumTokens)
+            Self.describe(network, file, use, precision, &content)
         } catch {
             content.problem = error.description
         }
@@ -125,26 +146,26 @@ struct ModelReport {
     }
 
     private static func describe(
-        _ network: Network, _ file: GGUFFile, _ wanted: Int?, _ cacheType: GGMLType, _ content: inout Content
+        _ network: Network, _ file: GGUFFile, _ wanted: MemoryPlan.Use, _ precision: Precision,
+        _ content: inout Content
     ) {
         let configuration = network.decoder.configuration
         let trained = configuration.trainedContextLength
-        let context = min(wanted ?? LoadedModel.defaultContextLength, trained)
+        var use = wanted
+        use.contextLength = min(wanted.contextLength, trained)
         content.layers = configuration.layerCount
         content.width = configuration.width
         content.attention_heads = configuration.attentionHeads
         content.key_value_heads = configuration.keyValueHeads
         content.vocabulary = configuration.vocabularySize
         content.context_trained = trained
-        content.context = context
-        let plan = MemoryPlan(
-            fileSize: file.size, parameterCount: content.parameters, configuration: configuration,
-            contextLength: context, cacheType: cacheType,
-            encoderWorkspace: network.visual?.encoderWorkspaceBytes ?? 0)
+        content.context = use.contextLength
+        let plan = MemoryPlan(file, network, use: use, precision: precision)
         content.memory = Content.Memory(
-            weights: plan.weights, cache: plan.cache, workspace: plan.workspace, total: plan.total,
+            beams: use.beamCount, weights: plan.weights, cache: plan.cache, workspace: plan.workspace,
+            total: plan.total,
             available: plan.available, fits: plan.fits, longest_context: plan.longestContextThatFits,
-            instead: plan.remedies.map(Self.wording))
+            instead: plan.remedies.map(\.description))
     }
 
     private static func text(_ file: GGUFFile, _ key: String) -> String? {
@@ -155,7 +176,7 @@ struct ModelReport {
     /// Lines for people.
     var text: String {
         var rows: [(String, String)] = [
-            ("file", "\(content.path), \(Self.size(content.file_bytes))"), ("name", content.name),
+            ("file", "\(content.path), \(MemoryPlan.spelled(content.file_bytes))"), ("name", content.name),
             ("architecture", content.architecture), ("parameters", Self.count(content.parameters)),
             ("types", types),
         ]
@@ -192,39 +213,22 @@ struct ModelReport {
         var rows = [
             (
                 "memory",
-                "\(Self.size(memory.total)): weights \(Self.size(memory.weights)), cache \(Self.size(memory.cache)), "
-                    + "workspace \(Self.size(memory.workspace))"
+                "\(MemoryPlan.spelled(memory.total)): weights \(MemoryPlan.spelled(memory.weights)), "
+                    + "cache \(MemoryPlan.spelled(memory.cache))\(memory.beams > 1 ? " for \(memory.beams) beams" : ""), "
+                    + "workspace \(MemoryPlan.spelled(memory.workspace))"
             )
         ]
         guard let available = memory.available else { return rows }
         if memory.fits {
-            rows.append(("available", "\(Self.size(available)): it fits"))
+            rows.append(("available", "\(MemoryPlan.spelled(available)): it fits"))
         } else {
-            rows.append(("available", "\(Self.size(available)): it does not fit"))
+            rows.append(("available", "\(MemoryPlan.spelled(available)): it does not fit"))
             let remedies = memory.instead.isEmpty ? ["nothing: choose a smaller model"] : memory.instead
             for (index, remedy) in remedies.enumerated() {
                 rows.append((index == 0 ? "would fit" : "or", remedy))
             }
         }
         return rows
-    }
-
-    private static func wording(_ remedy: MemoryRemedy) -> String {
-        switch remedy {
-        case .cacheType(let type):
-            "the context kept in \(type.name) (--cache \(type.name.lowercased()))"
-        case .contextLength(let length):
-            "a context of \(length) tokens (--context \(length))"
-        case .cacheTypeAndContextLength(let type, let length):
-            "a context of \(length) tokens kept in \(type.name) (--context \(length) --cache \(type.name.lowercased()))"
-        case .weightType(let type, let bytes, let length):
-            "a file of the same model in \(type.name), about \(size(bytes)), with a context of \(length) tokens"
-        }
-    }
-
-    private static func size(_ bytes: Int) -> String {
-        let mebibytes = Double(bytes) / 1_048_576
-        return mebibytes < 1024 ? String(format: "%.1f MiB", mebibytes) : String(format: "%.1f GiB", mebibytes / 1024)
     }
 
     private static func count(_ parameters: Int) -> String {

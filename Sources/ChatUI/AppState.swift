@@ -178,6 +178,8 @@ package struct AppState: Equatable, Sendable {
     package var usedHints: Set<Hint> = []
 
     package var options: GenerationOptions
+    /// Whether the user chose how answers are sampled, so that a model's makers have no say.
+    package var hasChosenOptions = false
     package var systemText: String?
 
     package var answer: RunningAnswer?

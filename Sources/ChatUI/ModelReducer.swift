@@ -13,7 +13,9 @@ enum ModelReducer {
             state.takenCommand = nil
             state.model = .ready(model)
             // Whoever has chosen nothing gets answers as the model's makers do it.
-            if state.options == GenerationOptions(), let preset = model.presetName.flatMap(GenerationPreset.named) {
+            if !state.hasChosenOptions, state.options == GenerationOptions(),
+                let preset = model.presetName.flatMap(GenerationPreset.named)
+            {
                 state.options = preset.options
             }
             if let terms = model.termsToTell { state.appendItem(.program, terms) }

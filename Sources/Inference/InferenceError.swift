@@ -13,6 +13,8 @@ package enum InferenceError: Error, Sendable, Equatable {
     case vocabularyMismatch(path: String, tokens: Int, rows: Int)
     /// The vocabulary lacks the tokens that stand around pictures.
     case missingPictureTokens(path: String)
+    /// Weights, context and workspace are more than what this process may take.
+    case notEnoughMemory(path: String, plan: MemoryPlan)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -27,6 +29,7 @@ extension InferenceError: CustomStringConvertible {
         case .missingPictureTokens(let path):
             "\(shown(path)): expected [IMG], [/IMG], <image>, [gIMG] and [VIDEO] among the control tokens, found not all. "
                 + "Convert the model again, with its added_tokens.json."
+        case .notEnoughMemory(let path, let plan): "\(shown(path)): \(plan.refusal)"
         case .vocabularyMismatch(let path, let tokens, let rows):
             "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
         }

@@ -14,7 +14,7 @@ extension LoadedModel {
         let bytes = KeyValueCache.bytesPerPosition(decoder.configuration, type: cacheType)
         let (extra, overflow) = bytes.multipliedReportingOverflow(by: length - contextLength)
         // The mapped weights are there already; what counts is the new cache, beside which the old one may still stand.
-        let available = MemoryPlan.availableBytes() ?? Int.max
+        let available = AvailableMemory().bytes ?? Int.max
         guard !overflow, bytes <= available / length else { return nil }
         return ContextEnlargement(length: length, bytes: extra)
     }

@@ -20,10 +20,12 @@ package struct ModelOptions: Sendable, Equatable {
     package var templateName: String?
     /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights.
     package var configurationFolders: [String]
+    /// What memory is looked for before a model is loaded; nil loads it whatever there is.
+    package var memoryCheck: MemoryCheck?
 
     package init(
         contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, precision: Precision = .exact,
-        templateName: String? = nil, configurationFolders: [String] = []
+        templateName: String? = nil, configurationFolders: [String] = [], memoryCheck: MemoryCheck? = nil
     ) {
         self.contextLength = contextLength
         self.threadCount = threadCount
@@ -31,6 +33,22 @@ package struct ModelOptions: Sendable, Equatable {
         self.precision = precision
         self.templateName = templateName
         self.configurationFolders = configurationFolders
+        self.memoryCheck = memoryCheck
+    }
+}
+
+/// Refuses a model for which the memory does not suffice.
+package struct MemoryCheck: Sendable, Equatable {
+    /// Beams and longest answers that will be asked for; nil for those of the model's makers.
+    package var beamCount: Int?
+    package var answerTokens: Int?
+    /// What this process may take; nil asks the system when the model is loaded.
+    package var assumedAvailable: Int?
+
+    package init(beamCount: Int? = nil, answerTokens: Int? = nil, assumedAvailable: Int? = nil) {
+        self.beamCount = beamCount
+        self.answerTokens = answerTokens
+        self.assumedAvailable = assumedAvailable
     }
 }
 
@@ -66,21 +84,13 @@ package final class LoadedModel: Sendable {
             if case .file(let problem) = error { throw .file(problem) }
             throw .model(error)
         }
-        let network: Network
         threadCount = options.threadCount ?? ThreadPool.availableProcessors
         precision = options.precision
-        do {
-            let file = file
-            let packer =
-                switch precision {
-                case .exact: nil as WeightPacker?
-                case .fast: WeightPacker(pool: ThreadPool(threadCount: threadCount)) { file.discard($0) }
-                }
-            network = try ModelRegistry.network(of: file, packer: packer)
-        } catch { throw .model(error) }
-        (decoder, visual) = (network.decoder, network.visual)
+        // Weights stay where they lie until everything else is known to be well.
+        var network: Network
+        do { network = try ModelRegistry.network(of: file) } catch { throw .model(error) }
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
-        let configuration = decoder.configuration
+        let configuration = network.decoder.configuration
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
             throw .vocabularyMismatch(
                 path: path, tokens: tokenizer.vocabularySize, rows: configuration.vocabularySize)
@@ -100,18 +110,36 @@ package final class LoadedModel: Sendable {
                     try ChatTemplate.recognised(in: file)
                 }
         } catch { throw .tokenizer(error) }
-        let visualTokens = try Self.visualTokens(of: visual, tokenizer, path: path)
+        let visualTokens = try Self.visualTokens(of: network.visual, tokenizer, path: path)
+        let preset = Self.preset(of: network.visual, template)
+        if let check = options.memoryCheck {
+            let usual = preset?.options ?? GenerationOptions()
+            let plan = MemoryPlan(
+                file, network,
+                use: MemoryPlan.Use(
+                    contextLength: contextLength, cacheType: cacheType, beamCount: check.beamCount ?? usual.beamCount,
+                    answerTokens: check.answerTokens ?? usual.maximumTokens, threadCount: threadCount),
+                precision: precision, available: check.assumedAvailable ?? AvailableMemory().bytes)
+            guard plan.fits else { throw .notEnoughMemory(path: path, plan: plan) }
+        }
+        if precision == .fast {
+            let file = file
+            let packer = WeightPacker(pool: ThreadPool(threadCount: threadCount)) { file.discard($0) }
+            do { network = try ModelRegistry.network(of: file, packer: packer) } catch { throw .model(error) }
+        }
+        (decoder, visual) = (network.decoder, network.visual)
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
         var description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
             parameterCount: network.parameterCount, weightType: Self.commonType(file),
             templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: visual != nil, kernel: precision.kernelName,
-            precision: precision.rawValue, cacheType: options.cacheType.name.lowercased(), mediaCost: visualTokens?.cost ?? .nothing)
+            precision: precision.rawValue, cacheType: options.cacheType.name.lowercased(),
+            mediaCost: visualTokens?.cost ?? .nothing)
         description.sight = visual.map { model in
             PictureSight(width: model.seenSize.width, height: model.seenSize.height)
         }
-        description.presetName = Self.preset(of: visual, template)?.name
+        description.presetName = preset?.name
         description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
         let terms = (try? file.string("general.license.terms", default: "")) ?? ""
         description.licenceTerms = terms.isEmpty ? nil : terms
@@ -173,7 +201,8 @@ package final class LoadedModel: Sendable {
         description.presetName.flatMap(GenerationPreset.named)?.options ?? GenerationOptions()
     }
 
-    private static func preset(of model: (any VisualModel)?, _ template: ChatTemplate?) -> GenerationPreset? {
+    /// The preset of a model's makers, where they have one.
+    package static func preset(of model: (any VisualModel)?, _ template: ChatTemplate?) -> GenerationPreset? {
         guard model is Emu2 else { return nil }
         // The base model goes on for as long as it may; its makers let it say a few words.
         return template == nil ? .short : .long

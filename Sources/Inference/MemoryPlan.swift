@@ -1,45 +1,75 @@
-import Foundation
+import Generation
+import ModelFiles
 import Models
 import Tensor
 
 /// What running a model takes from memory, against what there is.
 package struct MemoryPlan: Sendable, Equatable {
-    /// Bytes of the file, which is mapped: pages come in as they are used and are shared between processes.
+    /// What a plan counts beside the model's sizes.
+    package struct Use: Sendable, Equatable {
+        package var contextLength: Int
+        package var cacheType: GGMLType
+        /// Answers that beam search keeps at once; 1 without it.
+        package var beamCount: Int
+        /// Most tokens of an answer; nil for as many as there is room for.
+        package var answerTokens: Int?
+        package var threadCount: Int
+
+        package init(
+            contextLength: Int, cacheType: GGMLType = .f32, beamCount: Int = 1, answerTokens: Int? = nil,
+            threadCount: Int = ThreadPool.availableProcessors
+        ) {
+            self.contextLength = contextLength
+            self.cacheType = cacheType
+            self.beamCount = beamCount
+            self.answerTokens = answerTokens
+            self.threadCount = threadCount
+        }
+    }
+
+    /// Bytes of the weights, in one copy: the mapped file, or in fast precision what was packed from it.
     package let weights: Int
-    /// Bytes of the key-value cache when the context is full.
+    /// Bytes of the key-value cache when the context is full, with what beams add to it.
     package let cache: Int
-    /// Bytes of activations, logits and attention scores.
+    /// Bytes of activations, logits and attention scores, and of an encoder's while it looks at a picture.
     package let workspace: Int
     /// Bytes that this process may still take; nil when the system does not tell.
     package let available: Int?
-    package let contextLength: Int
-    let cacheType: GGMLType
+    package let use: Use
     let parameterCount: Int
     let configuration: DecoderConfiguration
-    private let bytesPerPosition: Int
+    private let encoderWorkspace: Int
 
-    /// The plan for a decoder's configuration at a context length, beside an encoder that takes so many bytes while it
-    /// looks at a picture.
+    /// The plan for a decoder's configuration, beside an encoder that takes so many bytes while it looks at a picture.
     package init(
-        fileSize: Int, parameterCount: Int, configuration: DecoderConfiguration, contextLength: Int,
-        cacheType: GGMLType = .f32, encoderWorkspace: Int = 0,
-        threadCount: Int = ThreadPool.availableProcessors, available: Int? = MemoryPlan.availableBytes()
+        weights: Int, parameterCount: Int, configuration: DecoderConfiguration, use: Use, encoderWorkspace: Int = 0,
+        available: Int? = AvailableMemory().bytes
     ) {
-        weights = fileSize
-        self.contextLength = contextLength
+        self.weights = weights
+        self.use = use
         self.available = available
-        self.cacheType = cacheType
         self.parameterCount = parameterCount
         self.configuration = configuration
-        bytesPerPosition = KeyValueCache.bytesPerPosition(configuration, type: cacheType)
-        cache = Self.product(bytesPerPosition, contextLength)
-        let rows = min(DecoderSession.prefillRows(configuration), contextLength)
+        self.encoderWorkspace = encoderWorkspace
+        cache = Self.cacheBytes(use, configuration)
+        let rows = min(DecoderSession.prefillRows(configuration), use.contextLength)
         let perRow =
             3 * configuration.width + 2 * configuration.attentionHeads * configuration.headSize
             + 2 * configuration.keyValueWidth + 2 * configuration.feedForwardWidth
-        let fixed = rows * perRow + configuration.vocabularySize
-        let decoding = Self.product(4, Self.sum(fixed, Self.product(contextLength, threadCount)))
+        let fixed = rows * perRow + Self.product(configuration.vocabularySize, use.beamCount)
+        let decoding = Self.product(4, Self.sum(fixed, Self.product(use.contextLength, use.threadCount)))
         workspace = Self.sum(decoding, encoderWorkspace)
+    }
+
+    /// The plan for a file's model.
+    package init(
+        _ file: GGUFFile, _ network: Network, use: Use, precision: Precision,
+        available: Int? = AvailableMemory().bytes
+    ) {
+        self.init(
+            weights: Self.weightBytes(of: file, precision: precision), parameterCount: network.parameterCount,
+            configuration: network.decoder.configuration, use: use,
+            encoderWorkspace: network.visual?.encoderWorkspaceBytes ?? 0, available: available)
     }
 
     /// Everything together.
@@ -48,19 +78,44 @@ package struct MemoryPlan: Sendable, Equatable {
     /// Whether it all fits at once; true when nothing is known of the memory.
     package var fits: Bool { available.map { total <= $0 } ?? true }
 
-    /// The longest context that fits beside the weights, a multiple of 256; nil when not even a short one does.
-    package var longestContextThatFits: Int? {
-        longestContext(beside: weights, bytesPerPosition: bytesPerPosition)
+    /// The same model, used otherwise.
+    func with(_ use: Use, weights: Int) -> MemoryPlan {
+        MemoryPlan(
+            weights: weights, parameterCount: parameterCount, configuration: configuration, use: use,
+            encoderWorkspace: encoderWorkspace, available: available)
     }
 
-    func longestContext(beside weights: Int, bytesPerPosition: Int) -> Int? {
-        let trained = configuration.trainedContextLength
-        guard let available else { return trained }
-        let room = available - Self.sum(weights, workspace)
-        guard room > 0, bytesPerPosition > 0 else { return nil }
-        let positions = min(room / bytesPerPosition, trained)
-        let rounded = positions == trained ? positions : positions / 256 * 256
-        return rounded >= 256 ? rounded : nil
+    // MARK: Parts
+
+    /// Beams share the prompt and keep an answer each, and the best one that has ended is kept beside; counted behind a
+    /// prompt of half the context.
+    private static func cacheBytes(_ use: Use, _ configuration: DecoderConfiguration) -> Int {
+        var slots = use.contextLength
+        if use.beamCount > 1 {
+            let prompt = use.contextLength / 2
+            let answer = min(use.answerTokens ?? Int.max, use.contextLength - prompt)
+            slots = max(slots, sum(prompt, product(use.beamCount + 1, answer)))
+        }
+        return product(KeyValueCache.bytesPerPosition(configuration, type: use.cacheType), slots)
+    }
+
+    /// In fast precision every matrix that is multiplied with is packed, and what it was packed from given back; while
+    /// it is, both copies of the largest are there.
+    static func weightBytes(of file: GGUFFile, precision: Precision) -> Int {
+        guard precision == .fast else { return file.size }
+        var (total, largest) = (0, 0)
+        for tensor in file.tensors.values {
+            let packed = isMultiplied(tensor, in: file) ? WeightPacker.packedBytes(tensor.type, tensor.shape) : nil
+            total = sum(total, packed ?? tensor.bytes.count)
+            if packed != nil { largest = max(largest, tensor.bytes.count) }
+        }
+        return sum(total, largest)
+    }
+
+    /// Whether a matrix is more than a table of rows.
+    private static func isMultiplied(_ tensor: GGUFTensor, in file: GGUFFile) -> Bool {
+        if tensor.name == "token_embd.weight" { return file.tensors["output.weight"] == nil }
+        return tensor.shape.count > 1 && !tensor.name.hasSuffix("position_embd.weight")
     }
 
     static func product(_ a: Int, _ b: Int) -> Int {
@@ -71,27 +126,5 @@ package struct MemoryPlan: Sendable, Equatable {
     static func sum(_ a: Int, _ b: Int) -> Int {
         let (value, overflow) = a.addingReportingOverflow(b)
         return overflow ? Int.max : value
-    }
-
-    /// What the system would give this process: free memory and what it can free, or less where a control group limits it.
-    package static func availableBytes() -> Int? {
-        var least: Int?
-        if let text = try? String(contentsOfFile: "/proc/meminfo", encoding: .utf8),
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("MemAvailable:") }),
-            let kibibytes = line.split(separator: " ").dropFirst().first.flatMap({ Int($0) })
-        {
-            least = kibibytes * 1024
-        }
-        let group = "/sys/fs/cgroup/memory"
-        if let limit = number(group + ".max"), let used = number(group + ".current") {
-            least = min(least ?? Int.max, max(0, limit - used))
-        }
-        return least
-    }
-
-    private static func number(_ path: String) -> Int? {
-        (try? String(contentsOfFile: path, encoding: .utf8)).flatMap {
-            Int($0.trimmingCharacters(in: .whitespacesAndNewlines))
-        }
     }
 }

@@ -26,6 +26,13 @@ package final class WeightPacker {
         self.release = release
     }
 
+    /// Bytes that a matrix takes when it is packed, of a shape whose last dimension counts the rows; nil when its type or
+    /// width is not packed.
+    package static func packedBytes(_ type: GGMLType, _ shape: [Int]) -> Int? {
+        let size = emu_packed_bytes(type.rawValue, shape.last ?? 0, shape.dropLast().reduce(1, *))
+        return size > 0 ? size : nil
+    }
+
     /// The matrix with packed weights beside; as it is when its type is not packed or memory is short.
     package func pack(_ matrix: WeightMatrix) -> WeightMatrix {
         let size = emu_packed_bytes(matrix.type.rawValue, matrix.rows, matrix.columns)

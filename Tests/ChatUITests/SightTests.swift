@@ -41,6 +41,11 @@ import Testing
         chosen.state.options = .greedy
         chosen.act(.modelLoaded(model()))
         #expect(chosen.state.options == .greedy)
+        // Also what happens to be the standard, such as no beams.
+        var standard = loading()
+        standard.state.hasChosenOptions = true
+        standard.act(.modelLoaded(model()))
+        #expect(standard.state.options == GenerationOptions())
     }
 
     @Test func theTermsOfAModelStandOnTheScreen() {

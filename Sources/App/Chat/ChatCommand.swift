@@ -3,6 +3,8 @@ import Chat
 import ChatUI
 import Configuration
 import Foundation
+import Generation
+import Inference
 import Media
 import Screen
 import Terminal
@@ -15,6 +17,7 @@ struct ChatCommand: AsyncParsableCommand {
 
     @OptionGroup var model: ModelArguments
     @OptionGroup var sampling: SamplingArguments
+    @OptionGroup var memory: MemoryArguments
     @OptionGroup var folders: SessionArguments
     @OptionGroup var appearance: AppearanceArguments
 
@@ -52,7 +55,7 @@ struct ChatCommand: AsyncParsableCommand {
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),
             mailbox: screen.mailbox, configurationPath: appearance.configurationPath)
-        await effects.start(modelPath: modelPath, options: model.options)
+        await effects.start(modelPath: modelPath, options: modelOptions(configuration))
         screen.run(&state) { effects.perform($0) }
         let draftProblem = effects.keepDraft(state.draft)
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
@@ -63,10 +66,24 @@ struct ChatCommand: AsyncParsableCommand {
 
     private func state(size: Size, _ modelPath: String, _ configuration: Configuration) -> AppState {
         let now = Date().timeIntervalSince1970
-        return AppState(
+        var state = AppState(
             setting: .current, size: size, now: now,
             model: .loading(name: (modelPath as NSString).lastPathComponent, share: nil, since: now),
             options: sampling.options(over: configuration.options))
+        state.hasChosenOptions = choosesOptions(configuration)
+        return state
+    }
+
+    private func modelOptions(_ configuration: Configuration) -> ModelOptions {
+        var options = model.options
+        options.memoryCheck = memory.check(
+            sampling, over: choosesOptions(configuration) ? configuration.options : nil)
+        return options
+    }
+
+    /// Whether the user says how answers are chosen; otherwise the model's makers do.
+    private func choosesOptions(_ configuration: Configuration) -> Bool {
+        sampling.areGiven || configuration.options != GenerationOptions()
     }
 
     private func savedNote(_ name: String) -> String {
@@ -81,7 +98,7 @@ struct ChatCommand: AsyncParsableCommand {
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: .none), mailbox: chat.mailbox,
             configurationPath: appearance.configurationPath)
-        await effects.start(modelPath: modelPath, options: model.options)
+        await effects.start(modelPath: modelPath, options: modelOptions(configuration))
         var state = state(size: PlainChat.size, modelPath, configuration)
         let end = await chat.run(&state) { effects.perform($0) }
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
