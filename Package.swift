@@ -62,7 +62,7 @@ let package = Package(
         .target(name: "Chat", dependencies: ["Generation", "Digest", "Paths"], swiftSettings: swiftSettings),
         .target(name: "Screen", dependencies: ["CUtf8proc"], swiftSettings: swiftSettings),
         .target(
-            name: "Media", dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Pixels", "Screen"],
+            name: "Media", dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Generation", "Pixels", "Screen"],
             swiftSettings: swiftSettings),
         .target(
             name: "ChatUI", dependencies: ["Chat", "Screen", "Generation", "CMarkdown"],

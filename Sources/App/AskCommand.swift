@@ -72,7 +72,10 @@ struct AskCommand: AsyncParsableCommand {
         let interruption = Interruption { run.cancel() }
         defer { interruption.end() }
         var report = AskReport(model: engine.model, loadSeconds: loadSeconds)
+        report.groundedPicture = prompt.groundedPicture
         var progress = ProgressLine()
+        var places = grounding && engine.model.givesBoxes == true ? GroundedAnswer() : nil
+        if grounding && places == nil { StandardError.write(noBoxesNote(engine.model)) }
         for await event in run.events {
             report.record(event)
             switch event {
@@ -86,21 +89,29 @@ struct AskCommand: AsyncParsableCommand {
             case .provisional:
                 break
             case .token(let token):
-                if !json { try StandardOutput.write(token.text) }
+                let text = places?.append(token.text) ?? token.text
+                if !json { try StandardOutput.write(text) }
             case .finished(let summary):
                 progress.clear()
-                if !json { try StandardOutput.write(summary.remainingText + "\n") }
+                let rest = places.map { _ in places?.append(summary.remainingText) ?? "" } ?? summary.remainingText
+                let end = places?.finish() ?? ""
+                if !json { try StandardOutput.write(rest + end + "\n") }
             case .failed(let failure):
                 progress.clear()
                 throw CommandError.failed(failure.description)
             }
         }
+        if let places, !json { StandardError.write(placesNote(places, prompt)) }
         if json { try StandardOutput.write(report.json(digest: await engine.modelDigest())) }
         if report.finishReason == .cancelled { throw CommandError.interrupted }
     }
 
     private func readPrompt() throws(CommandError) -> Prompt {
-        if let messages { return try MessagesFile(argument: messages).prompt() }
+        if let messages {
+            var prompt = try MessagesFile(argument: messages).prompt()
+            prompt.asksForBoxes = grounding
+            return prompt
+        }
         let text: String
         if let prompt, prompt != "-" {
             text = prompt
@@ -114,6 +125,22 @@ struct AskCommand: AsyncParsableCommand {
         if let system { messages.append(PromptMessage(role: .system, text: system)) }
         messages.append(PromptMessage(role: .user, parts: PromptMedia.interleave(text: text, media: media)))
         return Prompt(messages: messages, asksForBoxes: grounding)
+    }
+
+    private func noBoxesNote(_ model: ModelDescription) -> String {
+        "emuchat: \(SanitizedText.clean(model.name, newlines: .joined)) cannot say where things are: it answers in "
+            + "words alone.\n"
+    }
+
+    private func placesNote(_ places: GroundedAnswer, _ prompt: Prompt) -> String {
+        let picture = prompt.groundedPicture
+        return places.lines(
+            pictureName: picture.map { "[Image #\($0.number)]" }, width: picture?.image.width ?? 0,
+            height: picture?.image.height ?? 0
+        ).map { line in
+            let number = line.number.map { "\($0) " } ?? ""
+            return "emuchat: \(number)\(SanitizedText.clean(line.text, newlines: .joined))\n"
+        }.joined()
     }
 
     private func unseenNote(_ numbers: [Int], of media: [PromptPart], _ model: ModelDescription) -> String {

@@ -1,10 +1,13 @@
 import Foundation
 import Generation
+import Pixels
 
 /// What `ask --json` prints.
 struct AskReport {
     let model: ModelDescription
     let loadSeconds: Double
+    /// The picture that the places of the answer are of.
+    var groundedPicture: (number: Int, image: PixelImage)?
     private var start: GenerationStart?
     private var tokens: [GeneratedToken] = []
     private var summary: GenerationSummary?
@@ -25,10 +28,25 @@ struct AskReport {
 
     var finishReason: FinishReason? { summary?.finishReason }
 
+    /// The boxes of an answer that was asked for them; nil for all others.
+    private func boxes(_ text: String) -> [Content.Box]? {
+        guard let groundedPicture else { return nil }
+        let image = groundedPicture.image
+        return GroundedAnswer(text).phrases.flatMap { phrase in
+            phrase.boxes.map { box in
+                let edges = box.pixels(width: image.width, height: image.height)
+                return Content.Box(
+                    phrase: phrase.phrase, image: groundedPicture.number, left: edges[0], top: edges[1],
+                    right: edges[2], bottom: edges[3])
+            }
+        }
+    }
+
     /// One line of JSON with the keys that the command promises.
     func json(digest: String) throws -> Data {
+        let text = tokens.map(\.text).joined() + (summary?.remainingText ?? "")
         let content = Content(
-            text: tokens.map(\.text).joined() + (summary?.remainingText ?? ""),
+            text: text, boxes: boxes(text),
             finish_reason: finishReason ?? .cancelled, model: model.path, model_sha256: digest,
             template: model.templateName, seed: start?.seed, prompt_ids: start?.promptTokens ?? [],
             tokens: tokens.map(\.id), logprobs: tokens.map(\.logProbability),
@@ -47,6 +65,7 @@ struct AskReport {
     // swift-format-ignore: AlwaysUseLowerCamelCase
     private struct Content: Encodable {
         let text: String
+        let boxes: [Box]?
         let finish_reason: FinishReason
         let model: String
         let model_sha256: String
@@ -62,6 +81,16 @@ struct AskReport {
         let seconds: Seconds
         let kernel: String
         let precision: String
+
+        /// Edges in pixels of the picture.
+        struct Box: Encodable {
+            let phrase: String
+            let image: Int
+            let left: Int
+            let top: Int
+            let right: Int
+            let bottom: Int
+        }
 
         struct Seconds: Encodable {
             let load: Double

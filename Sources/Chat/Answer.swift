@@ -37,6 +37,15 @@ package struct Answer: Sendable, Equatable {
         }
     }
 
+    /// That the answer was asked to say where things are, so that its text spells the marks of places.
+    package struct Grounding: Sendable, Equatable {
+        /// Number (from 1, in reading order of the branch) of the picture that the places are of; nil when there is none.
+        package var picture: Int?
+        package var unknown: JSONObject = [:]
+
+        package init(picture: Int?) { self.picture = picture }
+    }
+
     package var model: Model
     package var template: String
     package var options: GenerationOptions
@@ -54,6 +63,8 @@ package struct Answer: Sendable, Equatable {
     package var wasInterrupted: Bool
     /// What was left out of the prompt; nil when nothing was.
     package var dropped: Dropped?
+    /// Nil for an answer in words alone.
+    package var grounding: Grounding?
     /// Numbers (from 1, in reading order of the branch) of pictures that the model could not see.
     package var unseenMedia: [Int]
     package var promptTokens: Int

@@ -5,12 +5,15 @@ package struct AnswerBeginning: Sendable, Equatable {
     package let tokenIDs: [Int32]
     /// As many as there are tokens.
     package let pieces: [String]
+    /// Whether the text spells the marks of places.
+    package let isGrounded: Bool
 
     package var text: String { pieces.joined() }
 
     /// The tokens of an assistant's message up to the last one that completed a character: what was half a character,
     /// or held back as the possible beginning of a stop text, is generated again.
     package init(_ message: Message) {
+        isGrounded = message.answer?.grounding != nil
         guard let answer = message.answer,
             let cut = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)
         else {
@@ -29,10 +32,11 @@ package struct AnswerBeginning: Sendable, Equatable {
         else { return nil }
         tokenIDs = Array(answer.tokenIDs.prefix(count))
         pieces = Array(cut.pieces.prefix(count))
+        isGrounded = answer.grounding != nil
     }
 
     /// The message that a prompt ends with so that a model goes on with it.
     package var promptMessage: PromptMessage {
-        PromptMessage(role: .assistant, parts: [.text(text)], tokens: tokenIDs)
+        PromptMessage(role: .assistant, parts: [.text(text)], tokens: tokenIDs, isGrounded: isGrounded)
     }
 }

@@ -22,6 +22,10 @@ extension Answer {
         if let dropped {
             fields["dropped"] = .object(Self.members(unknown["dropped"]).merging(dropped.fields) { $1 })
         }
+        if let grounding {
+            fields["grounding"] = .object(
+                grounding.unknown.merging(["picture": grounding.picture.map { .integer(Int64($0)) } ?? .null]) { $1 })
+        }
         fields["unseen_media"] = .integers(unseenMedia)
         fields["prompt_tokens"] = .integer(Int64(promptTokens))
         fields["reused_tokens"] = .integer(Int64(reusedTokens))
@@ -69,6 +73,12 @@ extension Answer {
             dropped = try Dropped(from: &inner)
             droppedFields = inner
         }
+        var grounding: Grounding?
+        if let value = fields.take("grounding") {
+            var inner = try FieldReader(value, path: fields.path("grounding"))
+            grounding = Grounding(picture: try inner.optionalInteger("picture", in: 1...largest))
+            grounding?.unknown = inner.rest
+        }
         let unseen = try fields.integers("unseen_media", limit: SessionLimits.partsPerMessage, in: 1...largest)
         let promptTokens = try fields.integer("prompt_tokens", in: 0...largest)
         let reusedTokens = try fields.integer("reused_tokens", in: 0...largest)
@@ -103,6 +113,7 @@ extension Answer {
         unknown["model"] = modelFields.rest.isEmpty ? nil : .object(modelFields.rest)
         unknown["options"] = optionFields.rest.isEmpty ? nil : .object(optionFields.rest)
         unknown["dropped"] = droppedFields.flatMap { $0.rest.isEmpty ? nil : .object($0.rest) }
+        self.grounding = grounding
         finishReason = reason
         self.wasInterrupted = wasInterrupted
         tokenIDs = ids.map { Int32(clamping: $0) }

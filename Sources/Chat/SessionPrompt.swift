@@ -18,6 +18,13 @@ package struct BranchPrompt: Sendable, Equatable {
         return BranchPrompt(prompt: prompt, messageIDs: messageIDs, mediaNumbers: mediaNumbers, dropped: dropped)
     }
 
+    /// The same prompt for an answer that says where things are.
+    package func askingForBoxes() -> BranchPrompt {
+        var prompt = prompt
+        prompt.asksForBoxes = true
+        return BranchPrompt(prompt: prompt, messageIDs: messageIDs, mediaNumbers: mediaNumbers, dropped: dropped)
+    }
+
     /// A start with the branch's numbers for the pictures that the model could not see, not the prompt's own.
     package func numbered(_ start: GenerationStart) -> GenerationStart {
         var start = start
@@ -72,7 +79,10 @@ extension Session {
             // A question that was nothing but pictures stays, so that questions and answers still alternate.
             guard !parts.isEmpty || !keepsMedia && message.mediaCount > 0 else { continue }
             // The ids that were generated keep what a cache holds of the answer usable.
-            messages.append(PromptMessage(role: message.role, parts: parts, tokens: message.answer?.tokenIDs))
+            messages.append(
+                PromptMessage(
+                    role: message.role, parts: parts, tokens: message.answer?.tokenIDs,
+                    isGrounded: message.answer?.grounding != nil))
             messageIDs.append(message.id)
             if keepsMedia { mediaNumbers += numbers }
         }

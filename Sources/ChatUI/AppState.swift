@@ -82,6 +82,8 @@ package struct AppState: Equatable, Sendable {
         package var block: CellBlock?
         /// The size of screen for which it was last asked.
         package var requestedSize: Size?
+        /// The boxes with which it was last asked.
+        package var requestedBoxes: [NumberedBox] = []
     }
 
     /// A question that does not fit into the context, while the user is asked what to do.
@@ -181,6 +183,8 @@ package struct AppState: Equatable, Sendable {
     /// Whether the user chose how answers are sampled, so that a model's makers have no say.
     package var hasChosenOptions = false
     package var systemText: String?
+    /// The next question's answer is to say where things are.
+    package var groundingWish: ConversationItem.GroundingWish?
 
     package var answer: RunningAnswer?
     package var overflow: Overflow?

@@ -42,6 +42,14 @@ enum BranchReducer {
     ) throws(CommandProblem) -> [Effect] {
         if let obstacle = obstacle(command, state) { throw obstacle }
         guard case .ready = state.model else { throw .modelIsNotReady(command: command) }
+        // An answer beside one that says where things are says so, too.
+        if let grounding = state.items[question...].last(where: { $0.speaker == .assistant })?.grounding {
+            state.items[question].groundingWish = ConversationItem.GroundingWish(picture: grounding.picture)
+        }
+        if let wish = state.groundingWish {
+            state.items[question].groundingWish = wish
+            state.groundingWish = nil
+        }
         state.items.removeSubrange((question + 1)...)
         state.scroll = nil
         state.hasNewTextBelow = false
@@ -61,6 +69,11 @@ enum BranchReducer {
         let draft = state.editing?.draft ?? state.editor.elements
         state.editing = AppState.Editing(messageID: place.messageID, draft: draft)
         state.editor.setElements(GenerationReducer.elements(questions[number - 1]))
+        if let index = state.index(of: questions[number - 1].id), state.items.indices.contains(index + 1),
+            let grounding = state.items[index + 1].grounding
+        {
+            state.groundingWish = ConversationItem.GroundingWish(picture: grounding.picture)
+        }
         return []
     }
 

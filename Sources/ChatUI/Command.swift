@@ -29,6 +29,10 @@ struct Command: Sendable {
             canEndDraft: true,
             run: PictureViewReducer.run),
         Command(
+            name: "ground", arguments: "[N|off]",
+            summary: "have the next answer say where things are, in picture N or the last one", canEndDraft: true,
+            run: GroundingReducer.run),
+        Command(
             name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",
             run: BranchCommands.regenerate),
         Command(
@@ -89,6 +93,8 @@ enum CommandProblem: Error, Equatable {
     case wrongFrames(String, maximum: Int)
     case noPictures
     case noSuchPicture(String, numbers: [Int])
+    case noPictureToGround(String, numbers: [Int])
+    case modelGivesNoBoxes(model: String)
     case noSuchOption(String, nearest: String?)
     case noValue(option: String, range: String)
     case wrongValue(option: String, value: String, range: String)

@@ -119,6 +119,7 @@ struct KeyHelp: Sendable {
         KeyHelp(keys: "Enter", summary: "send"),
         KeyHelp(keys: "Alt-Enter, Ctrl-J", summary: "new line"),
         KeyHelp(keys: "Esc", summary: "stop the answer and keep what came"),
+        KeyHelp(keys: "Alt-G", summary: "have the next answer say where in the picture things are"),
         KeyHelp(keys: "Alt-P, Alt-N", summary: "the branch before, the next one, such as 1/2 and 2/2"),
         KeyHelp(keys: "Ctrl-O", summary: "all conversations: search, open, rename, delete"),
         KeyHelp(keys: "PageUp, PageDown", summary: "scroll; Alt-< and Alt-> to either end"),

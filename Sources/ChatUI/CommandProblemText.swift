@@ -11,7 +11,12 @@ extension CommandProblem: CustomStringConvertible {
         case .noPictures: "/view: there are no pictures here. /image attaches one"
         case .noSuchPicture(let text, let numbers):
             "/view \(text): no such picture. There \(numbers.count == 1 ? "is" : "are") "
-                + numbers.prefix(12).map { "\($0)" }.joined(separator: ", ") + (numbers.count > 12 ? ", …" : "")
+                + Self.list(numbers)
+        case .noPictureToGround(let text, let numbers):
+            "/ground \(text): no such picture. "
+                + (numbers.isEmpty ? "There are none yet; /image attaches one" : "There are \(Self.list(numbers))")
+        case .modelGivesNoBoxes(let model):
+            "/ground: \(model) cannot say where things are. Emu2-Chat can; /model FILE changes the model"
         case .noSuchOption(let name, let nearest?): "/set \(name): no such option. Did you mean \(nearest)?"
         case .noSuchOption(let name, nil): "/set \(name): no such option. /set alone shows all"
         case .noValue(let option, let range): "/set \(option): which value? It takes \(range)"
@@ -31,5 +36,9 @@ extension CommandProblem: CustomStringConvertible {
         case .noSuchSession(let name): "/open \(name): no such number. /open 1 is the latest conversation"
         case .noSessionGiven: "/open: which conversation? Type its number or its name"
         }
+    }
+
+    private static func list(_ numbers: [Int]) -> String {
+        numbers.prefix(12).map { "\($0)" }.joined(separator: ", ") + (numbers.count > 12 ? ", …" : "")
     }
 }

@@ -31,6 +31,26 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         }
     }
 
+    /// What a question wants its answer to say beside words: where in a picture things are.
+    package struct GroundingWish: Hashable, Sendable {
+        /// The number of the picture; nil is the last one before the answer.
+        package var picture: Int?
+
+        package init(picture: Int? = nil) { self.picture = picture }
+    }
+
+    /// Where things are, as an answer says it.
+    package struct Grounding: Equatable, Sendable {
+        /// The number of the picture that the places are of; nil when there is none.
+        package var picture: Int?
+        package var answer: GroundedAnswer
+
+        package init(picture: Int?, answer: GroundedAnswer = GroundedAnswer()) {
+            self.picture = picture
+            self.answer = answer
+        }
+    }
+
     /// What is remarkable about the item.
     package enum Mark: Hashable, Sendable {
         /// Will be sent when the model is loaded or has answered what came before.
@@ -66,10 +86,15 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
     package var figures: AnswerFigures?
     /// Where it stands in the session; nil for what is not part of it, or not yet.
     package var place: BranchPlace?
+    /// Of a question that is to be answered with places.
+    package var groundingWish: GroundingWish?
+    /// Of an answer that says where things are; its text is without the marks that say so.
+    package var grounding: Grounding?
 
     package init(
         id: Int, speaker: Speaker, parts: [Part], time: Double? = nil, marks: [Mark] = [],
-        figures: AnswerFigures? = nil, place: BranchPlace? = nil
+        figures: AnswerFigures? = nil, place: BranchPlace? = nil, groundingWish: GroundingWish? = nil,
+        grounding: Grounding? = nil
     ) {
         self.id = id
         self.speaker = speaker
@@ -78,6 +103,8 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         self.marks = marks
         self.figures = figures
         self.place = place
+        self.groundingWish = groundingWish
+        self.grounding = grounding
     }
 
     /// The parts' text, with each picture as `[Image #n]` and each clip as `[Video #n]`.
@@ -155,6 +182,8 @@ package struct Picture: Equatable, Sendable {
     package var preview: CellBlock?
     /// The size for which a preview was last asked.
     package var requestedSize: Size?
+    /// The boxes with which it was last asked.
+    package var requestedBoxes: [NumberedBox] = []
 
     package init(
         number: Int, path: String, content: Content = .loading, preview: CellBlock? = nil, isClip: Bool = false

@@ -1,3 +1,4 @@
+import Generation
 import Screen
 
 /// A line of the conversation, ready to be drawn.
@@ -45,6 +46,7 @@ struct ConversationLayout {
             }
         }
         lines += body(item, bar)
+        lines += places(item, bar)
         for mark in item.marks { lines += after(mark, item, bar) }
         return lines
     }
@@ -106,6 +108,24 @@ struct ConversationLayout {
     private func text(_ text: String, _ style: Style, _ bar: Span?) -> [ConversationLine] {
         TextWrapping.wrap(SanitizedText.clean(text), columns: columns, style: style)
             .map { ConversationLine(content: .text($0), bar: bar) }
+    }
+
+    /// The list of places below an answer; each with its number in the colour in which it is drawn.
+    private func places(_ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
+        // While it is being written there is nothing to say of what is missing.
+        guard let grounding = item.grounding,
+            !(state.answer?.itemID == item.id && grounding.answer.phrases.isEmpty)
+        else { return [] }
+        return GroundingText.lines(grounding, state.pictures).flatMap { line in
+            guard let number = line.number else { return text(line.text, theme.dim, bar) }
+            let color = NumberedBox.color(number)
+            var style = theme.text
+            // Without colours the theme's text has none, and neither has this.
+            if theme.usesColors { style.foreground = .rgb(color.red, color.green, color.blue) }
+            let words = SanitizedText.clean(line.text, newlines: .joined)
+            return TextWrapping.wrap([Span("\(number) ", style), Span(words, theme.text)], columns: columns)
+                .map { ConversationLine(content: .text($0), bar: bar) }
+        }
     }
 
     // MARK: Text and pictures in order

@@ -1,3 +1,4 @@
+import Chat
 import Generation
 import Screen
 
@@ -6,11 +7,11 @@ package enum Effect: Equatable, Sendable {
     /// Read picture files; each answers by `pictureLoaded` or `pictureFailed`, a pattern by `patternExpanded`.
     case loadPictures([PictureRequest])
     /// Draw a picture into at most this many cells; answers by `previewRendered`.
-    case renderPreview(number: Int, size: Size)
+    case renderPreview(number: Int, size: Size, boxes: [NumberedBox] = [])
     /// Draw a clip's frames beside each other; answers by `previewRendered`.
     case renderStrip(number: Int, StripLayout)
     /// Draw a picture into the whole screen, by `size`, or a clip, by `strip`; answers by `viewRendered`.
-    case renderView(number: Int, size: Size, strip: StripLayout?)
+    case renderView(number: Int, size: Size, strip: StripLayout?, boxes: [NumberedBox] = [])
     /// Find out whether pasted text names pictures and clips; answers by `pasteProbed`.
     case probePaste(PasteProbe)
     /// Add the question to the session and answer it; answers by `generationEventArrived`, or by `contextOverflowed`
@@ -151,11 +152,15 @@ package struct GenerationRequest: Equatable, Sendable {
     package let origin: QuestionOrigin
     /// Numbers of pictures that belong to what is being written.
     package let draftPictures: Set<Int>
+    /// Asks for places; the picture is numbered from 1 in the conversation's reading order.
+    package let grounding: Answer.Grounding?
 
     package init(
         question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions,
-        origin: QuestionOrigin = .end, remedy: ContextRemedy? = nil, draftPictures: Set<Int> = []
+        origin: QuestionOrigin = .end, remedy: ContextRemedy? = nil, draftPictures: Set<Int> = [],
+        grounding: Answer.Grounding? = nil
     ) {
+        self.grounding = grounding
         self.question = question
         self.answerID = answerID
         self.origin = origin

@@ -5,6 +5,7 @@ enum GenerationReducer {
     static func ask(_ state: inout AppState, _ parts: [ConversationItem.Part]) -> [Effect] {
         if let editing = state.editing { return askOtherwise(&state, parts, editing) }
         let id = state.appendItem(.user, parts: parts, marks: [.waiting])
+        takeWish(&state, for: id)
         state.waiting.append(id)
         state.scroll = nil
         state.hasNewTextBelow = false
@@ -22,8 +23,16 @@ enum GenerationReducer {
         state.scroll = nil
         state.hasNewTextBelow = false
         let id = state.appendItem(.user, parts: parts)
+        takeWish(&state, for: id)
         state.editor.setElements(editing.draft)
         return start(&state, id, origin: .edited(editing.messageID), remedy: nil) ?? []
+    }
+
+    /// Gives a question what was wished for it, which ends the wish.
+    private static func takeWish(_ state: inout AppState, for id: ConversationItem.ID) {
+        guard let wish = state.groundingWish, let index = state.index(of: id) else { return }
+        state.items[index].groundingWish = wish
+        state.groundingWish = nil
     }
 
     /// Starts the next answer when the model is free and a question waits.
@@ -44,8 +53,10 @@ enum GenerationReducer {
     ) -> [Effect]? {
         guard let index = state.index(of: id) else { return nil }
         state.items[index].marks.removeAll { $0 == .waiting }
+        let grounding = GroundingReducer.grounding(of: state.items[index], in: state)
         let answer = ConversationItem(
-            id: state.nextItemID, speaker: .assistant, parts: text.isEmpty ? [] : [.text(text)], time: state.now)
+            id: state.nextItemID, speaker: .assistant, parts: text.isEmpty ? [] : [.text(text)], time: state.now,
+            grounding: grounding?.shown)
         state.nextItemID += 1
         state.items.insert(answer, at: index + 1)
         state.answer = AppState.RunningAnswer(
@@ -57,15 +68,16 @@ enum GenerationReducer {
                 GenerationRequest(
                     question: state.items[index], answerID: answer.id, systemText: state.systemText,
                     options: state.options, origin: origin, remedy: remedy,
-                    draftPictures: state.editor.pictureNumbers))
+                    draftPictures: state.editor.pictureNumbers, grounding: grounding?.asked))
         ]
     }
 
     /// The answer begins with exactly this.
     static func resumed(_ state: inout AppState, _ text: String) {
         guard let answer = state.answer, let index = state.index(of: answer.itemID) else { return }
+        let shown = GroundingReducer.restart(&state.items[index], text)
         state.answer?.beginning = text
-        state.items[index].parts = text.isEmpty ? [] : [.text(text)]
+        state.items[index].parts = shown.isEmpty ? [] : [.text(shown)]
     }
 
     /// Stops the running answer; false when there is none.
@@ -82,6 +94,7 @@ enum GenerationReducer {
         state.waiting.removeLast()
         let item = state.items.remove(at: index)
         state.editor.setElements(elements(item))
+        state.groundingWish = item.groundingWish
         return true
     }
 
@@ -111,13 +124,15 @@ enum GenerationReducer {
         case .provisional(let text):
             state.answer?.progress = nil
             state.answer?.isProvisional = true
-            state.items[index].parts = [.text(answer.beginning + text)]
+            let shown = GroundingReducer.restart(&state.items[index], answer.beginning + text)
+            state.items[index].parts = [.text(shown)]
             state.noteNewText()
         case .token(let token):
             state.answer?.progress = nil
             if state.answer?.isProvisional == true {
                 state.answer?.isProvisional = false
-                state.items[index].parts = answer.beginning.isEmpty ? [] : [.text(answer.beginning)]
+                let shown = GroundingReducer.restart(&state.items[index], answer.beginning)
+                state.items[index].parts = shown.isEmpty ? [] : [.text(shown)]
             }
             state.answer?.tokens += 1
             state.answer?.lastTokenSeconds = token.seconds
@@ -125,6 +140,7 @@ enum GenerationReducer {
             append(token.text, to: index, &state)
         case .finished(let summary):
             append(summary.remainingText, to: index, &state)
+            append(rest: state.items[index].grounding?.answer.finish() ?? "", to: index, &state)
             let figures = AnswerFigures(summary)
             state.items[index].figures = figures
             state.lastFigures = figures
@@ -137,6 +153,7 @@ enum GenerationReducer {
             state.answer = nil
             return startNext(&state)
         case .failed(let failure):
+            state.items[index].grounding = nil
             state.items[index].marks.append(.failed(text(failure)))
             state.answer = nil
             return startNext(&state)
@@ -145,6 +162,11 @@ enum GenerationReducer {
     }
 
     private static func append(_ text: String, to index: Int, _ state: inout AppState) {
+        append(rest: state.items[index].grounding?.answer.append(text) ?? text, to: index, &state)
+    }
+
+    /// Appends what is to be shown as it is.
+    private static func append(rest text: String, to index: Int, _ state: inout AppState) {
         guard !text.isEmpty else { return }
         if case .text(let before)? = state.items[index].parts.last {
             // Dropped first, so that the string grows in place.

@@ -88,6 +88,8 @@ enum InputReducer {
         case (.function(1), _):
             HelpCommand.show(&state)
             return []
+        case (.character("g"), .alt):
+            return GroundingReducer.toggle(&state)
         case (.character("p"), .alt):
             return branch(&state, step: -1)
         case (.character("n"), .alt):

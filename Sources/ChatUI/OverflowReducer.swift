@@ -47,6 +47,7 @@ enum OverflowReducer {
         }
         state.overflow = nil
         state.waiting = []
+        state.groundingWish = state.groundingWish ?? ids.compactMap { state.item($0)?.groundingWish }.first
         var drafts = ids.compactMap { state.item($0) }.map(GenerationReducer.elements)
         if !state.editor.isEmpty { drafts.append(state.editor.elements) }
         state.items.removeAll { ids.contains($0.id) }

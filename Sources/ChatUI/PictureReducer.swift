@@ -74,10 +74,13 @@ enum PictureReducer {
             let strip = facts.clip.map { _ in StripLayout(facts, on: state.size) }
             let size =
                 strip?.size ?? ScreenGeometry.previewSize(width: facts.width, height: facts.height, on: state.size)
-            if picture.requestedSize == size { continue }
+            let boxes = state.boxes(onto: number)
+            if picture.requestedSize == size, picture.requestedBoxes == boxes { continue }
             state.pictures[number]?.requestedSize = size
+            state.pictures[number]?.requestedBoxes = boxes
             effects.append(
-                strip.map { .renderStrip(number: number, $0) } ?? .renderPreview(number: number, size: size))
+                strip.map { .renderStrip(number: number, $0) }
+                    ?? .renderPreview(number: number, size: size, boxes: boxes))
         }
         return effects
     }

@@ -36,13 +36,16 @@ enum PictureViewReducer {
 
     /// Asks for the picture at the screen's size, once for each.
     static func request(_ state: inout AppState) -> [Effect] {
-        guard let view = state.pictureView, view.requestedSize != state.screenSize,
-            let facts = state.pictures[view.number]?.facts
-        else { return [] }
+        guard let view = state.pictureView, let facts = state.pictures[view.number]?.facts else { return [] }
+        let boxes = state.boxes(onto: view.number)
+        guard view.requestedSize != state.screenSize || view.requestedBoxes != boxes else { return [] }
         state.pictureView?.requestedSize = state.screenSize
+        state.pictureView?.requestedBoxes = boxes
         state.pictureView?.block = nil
         let room = Size(columns: state.screenSize.columns, rows: max(1, state.screenSize.rows - 1))
-        guard facts.clip != nil else { return [.renderView(number: view.number, size: room, strip: nil)] }
+        guard facts.clip != nil else {
+            return [.renderView(number: view.number, size: room, strip: nil, boxes: boxes)]
+        }
         let strip = StripLayout.filling(facts, room)
         return [.renderView(number: view.number, size: strip.size, strip: strip)]
     }

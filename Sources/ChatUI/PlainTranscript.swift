@@ -10,6 +10,8 @@ package struct PlainTranscript: Sendable {
         var speaker: ConversationItem.Speaker
         var parts: [ConversationItem.Part]
         var marks: [ConversationItem.Mark]
+        /// Whether the list of places is there.
+        var hasPlaces = false
     }
 
     private var written: [Written] = []
@@ -129,6 +131,14 @@ package struct PlainTranscript: Sendable {
         }
         if !isRunning {
             endLine()
+            if let grounding = item.grounding, !written[index].hasPlaces {
+                written[index].hasPlaces = true
+                for entry in GroundingText.lines(grounding, state.pictures) {
+                    line(
+                        (entry.number.map { "\($0) " } ?? "")
+                            + entry.text.split(whereSeparator: \.isNewline).joined(separator: " "))
+                }
+            }
             writeMarks(item, at: index, before: false)
         }
     }

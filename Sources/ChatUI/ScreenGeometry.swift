@@ -92,6 +92,9 @@ enum InputMessages {
             let text = "question\(number), asked otherwise: Enter sends it on a branch, Esc leaves it"
             lines += TextWrapping.wrap(text, columns: columns, style: theme.accent)
         }
+        if let note = GroundingReducer.note(state) {
+            lines += TextWrapping.wrap(note, columns: columns, style: theme.accent)
+        }
         if let note = state.inputNote {
             lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)
         }

@@ -21,6 +21,11 @@ package struct Theme: Hashable, Sendable {
     package var selection: Style
     package var gauge: Style
 
+    /// Whether anything has a colour; nothing has on a terminal without colours, or where none are wanted.
+    var usesColors: Bool {
+        [user, assistant, system, accent, warning, error].contains { $0.foreground != .standard }
+    }
+
     /// The theme of nobody's choice, on a terminal with colours.
     package static let standard = ThemeDefinition.terminal.theme(for: .palette256)
 }

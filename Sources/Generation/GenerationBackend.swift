@@ -76,6 +76,8 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var presetName: String?
     /// System messages that it was trained with; the first is what it is told where the user says nothing.
     package var systemMessages: [SystemMessage]?
+    /// Whether it can say where in a picture things are; nil where that is unknown, as it is of most.
+    package var givesBoxes: Bool?
     /// Under whose terms it may be used, where its file says so.
     package var licenceTerms: String?
     /// What is to be told of these terms now: they are told when a model is first loaded, and not every time.

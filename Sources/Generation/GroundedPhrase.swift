@@ -1,5 +1,5 @@
 /// A rectangle of a picture, as shares of its width and height from the upper left corner.
-package struct PictureBox: Sendable, Equatable {
+package struct PictureBox: Sendable, Hashable {
     package let left: Double
     package let top: Double
     package let right: Double
@@ -11,127 +11,79 @@ package struct PictureBox: Sendable, Equatable {
         self.right = right
         self.bottom = bottom
     }
+
+    /// Left, top, right and bottom in whole pixels of a picture of this size.
+    package func pixels(width: Int, height: Int) -> [Int] {
+        zip([left, top, right, bottom], [width, height, width, height]).map { Int(($0 * Double($1)).rounded()) }
+    }
+}
+
+/// Numbers of an answer that stand where a box should and are none.
+package enum BoxProblem: Sendable, Hashable {
+    /// Fewer than four.
+    case incomplete([Int])
+    /// Corners that enclose nothing: left, top, right, bottom as the model gave them.
+    case empty([Int])
 }
 
 /// A phrase of an answer, and where in the picture what it names is.
-///
-/// Emu2 writes `<phrase> the dog </phrase> <object> <patch_index_0010> … </object>` with four numbers a box on a grid of
-/// 224 by 224: left, top, right, bottom. Source: section 4.5 of its paper and the names of its tokens; models leave marks
-/// out, so that everything that can be read is taken.
-package struct GroundedPhrase: Sendable, Equatable {
+package struct GroundedPhrase: Sendable, Hashable {
     /// Empty where a box stands without one.
     package let phrase: String
     package let boxes: [PictureBox]
+    package let problems: [BoxProblem]
 
-    package init(phrase: String, boxes: [PictureBox]) {
+    package init(phrase: String, boxes: [PictureBox], problems: [BoxProblem] = []) {
         self.phrase = phrase
         self.boxes = boxes
+        self.problems = problems
     }
 
-    /// Cells along a side of the grid.
-    private static let grid = 224
+    /// Cells along a side of the grid on which the model counts. Source: section 4.5 of Emu2's facts.
+    package static let grid = 224
 
-    /// The phrases with boxes in an answer whose tokens are spelt out, in order.
-    package static func all(in answer: String) -> [GroundedPhrase] {
-        var result: [GroundedPhrase] = []
-        var phrase = ""
-        var words = ""
-        var numbers: [Int] = []
-        // Boxes are told when whatever follows them begins.
-        func finish() {
-            let boxes = Self.boxes(numbers)
-            if !boxes.isEmpty { result.append(GroundedPhrase(phrase: phrase, boxes: boxes)) }
-            numbers = []
-            if !boxes.isEmpty { phrase = "" }
-        }
-        for piece in Piece.all(in: answer) {
-            switch piece {
-            case .number(let number):
-                numbers.append(number)
-            case .mark("<phrase>"):
-                finish()
-                words = ""
-            case .mark("</phrase>"):
-                finish()
-                phrase = words.trimmingSpaces
-                words = ""
-            case .mark:
+    /// Every four numbers are left, top, right and bottom. Corners the wrong way round are turned, and what lies
+    /// outside the grid ends at its edge.
+    init(phrase: String, numbers: [Int]) {
+        var boxes: [PictureBox] = []
+        var problems: [BoxProblem] = []
+        for start in stride(from: 0, to: numbers.count, by: 4) {
+            let corners = Array(numbers[start..<min(start + 4, numbers.count)])
+            guard corners.count == 4 else {
+                problems.append(.incomplete(corners))
                 break
-            case .text(let text):
-                if !numbers.isEmpty, !text.trimmingSpaces.isEmpty { finish() }
-                words += text
             }
-        }
-        finish()
-        return result
-    }
-
-    /// An answer without the tokens that say where things are, and without the spaces around them.
-    package static func plainText(of answer: String) -> String {
-        Piece.all(in: answer).reduce(into: "") { text, piece in
-            guard case .text(let words) = piece else { return }
-            let trimmed = words.trimmingSpaces
-            guard !trimmed.isEmpty else { return }
-            if let last = text.last, !last.isWhitespace, let first = trimmed.first, !first.isPunctuation { text += " " }
-            text += trimmed
-        }
-    }
-
-    /// Every four numbers a box with an area; what is left over, or lies outside the grid, is none.
-    private static func boxes(_ numbers: [Int]) -> [PictureBox] {
-        stride(from: 0, through: numbers.count - 4, by: 4).compactMap { start in
-            let edges = numbers[start..<start + 4].map { Double(min($0, grid)) / Double(grid) }
+            let edges = corners.map { Double(min($0, Self.grid)) / Double(Self.grid) }
             let box = PictureBox(
                 left: min(edges[0], edges[2]), top: min(edges[1], edges[3]), right: max(edges[0], edges[2]),
                 bottom: max(edges[1], edges[3]))
-            return box.right > box.left && box.bottom > box.top ? box : nil
-        }
-    }
-
-    private enum Piece {
-        case text(String)
-        case number(Int)
-        case mark(String)
-
-        private static let marks = [
-            "<phrase>", "</phrase>", "<object>", "</object>", "</delimiter_of_multi_objects/>", "<grounding>",
-        ]
-
-        static func all(in answer: String) -> [Piece] {
-            var pieces: [Piece] = []
-            var rest = answer[...]
-            var words = ""
-            func finishWords() {
-                if !words.isEmpty { pieces.append(.text(words)) }
-                words = ""
+            if box.right > box.left && box.bottom > box.top {
+                boxes.append(box)
+            } else {
+                problems.append(.empty(corners))
             }
-            while let start = rest.firstIndex(of: "<") {
-                words += rest[..<start]
-                rest = rest[start...]
-                if let mark = marks.first(where: rest.hasPrefix) {
-                    finishWords()
-                    pieces.append(.mark(mark))
-                    rest = rest.dropFirst(mark.count)
-                } else if let match = rest.prefixMatch(of: /<patch_index_([0-9]{4})>/), let number = Int(match.1) {
-                    finishWords()
-                    pieces.append(.number(number))
-                    rest = rest[match.range.upperBound...]
-                } else {
-                    words += "<"
-                    rest = rest.dropFirst()
-                }
-            }
-            words += rest
-            finishWords()
-            return pieces
         }
+        self.init(phrase: phrase, boxes: boxes, problems: problems)
     }
 }
 
-extension String {
-    fileprivate var trimmingSpaces: String {
-        let start = drop(while: \.isWhitespace)
-        guard let last = start.lastIndex(where: { !$0.isWhitespace }) else { return "" }
-        return String(start[...last])
+/// A box with the number of its phrase, as it is drawn onto a picture.
+package struct NumberedBox: Sendable, Hashable {
+    /// From 1, in the order of the answer.
+    package let number: Int
+    package let box: PictureBox
+
+    package init(number: Int, box: PictureBox) {
+        self.number = number
+        self.box = box
+    }
+
+    /// Red, green and blue of a number's boxes: colours that people with any kind of colour vision tell apart.
+    /// Source: M. Okabe, K. Ito, "Color Universal Design".
+    package static func color(_ number: Int) -> (red: UInt8, green: UInt8, blue: UInt8) {
+        let colors: [(UInt8, UInt8, UInt8)] = [
+            (230, 159, 0), (86, 180, 233), (0, 158, 115), (240, 228, 66), (213, 94, 0), (204, 121, 167),
+        ]
+        return colors[((number - 1) % colors.count + colors.count) % colors.count]
     }
 }

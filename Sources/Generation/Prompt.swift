@@ -32,6 +32,14 @@ package struct Prompt: Sendable, Equatable {
     package var media: [PromptPart] {
         messages.flatMap(\.parts).filter(\.isMedium)
     }
+
+    /// The picture that the places of an answer are of, with its number among pictures, from 1: the last one. Nil where
+    /// none is asked for or there is none. The makers of Emu2 train it with one picture and say nothing of several.
+    package var groundedPicture: (number: Int, image: PixelImage)? {
+        guard asksForBoxes else { return nil }
+        let pictures = media.compactMap { part in if case .image(let image) = part { image } else { nil } }
+        return pictures.last.map { (pictures.count, $0) }
+    }
 }
 
 /// One message of a prompt.
@@ -43,11 +51,15 @@ package struct PromptMessage: Sendable, Equatable {
     /// Text encoded again can give other ids than were generated, and then nothing cached behind them can be reused.
     /// They stand for the parts only where they decode to the same text.
     package var tokens: [Int32]?
+    /// Whether an assistant's message says where things are, in marks that its text spells: the model is given the
+    /// marks again where `tokens` has them, and else the words alone.
+    package var isGrounded: Bool
 
-    package init(role: Role, parts: [PromptPart], tokens: [Int32]? = nil) {
+    package init(role: Role, parts: [PromptPart], tokens: [Int32]? = nil, isGrounded: Bool = false) {
         self.role = role
         self.parts = parts
         self.tokens = tokens
+        self.isGrounded = isGrounded
     }
 
     package init(role: Role, text: String) {

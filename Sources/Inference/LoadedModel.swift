@@ -141,6 +141,7 @@ package final class LoadedModel: Sendable {
         }
         description.presetName = preset?.name
         description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
+        description.givesBoxes = visual != nil && template?.givesBoxes == true
         let terms = (try? file.string("general.license.terms", default: "")) ?? ""
         description.licenceTerms = terms.isEmpty ? nil : terms
         self.description = description

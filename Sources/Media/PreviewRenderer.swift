@@ -1,4 +1,5 @@
 import CChafa
+import Generation
 import Pixels
 import Screen
 import Synchronization
@@ -29,13 +30,17 @@ package enum PreviewRenderer {
         return Size(columns: max(1, Int(usedColumns.rounded())), rows: max(1, Int(usedRows.rounded())))
     }
 
-    /// Draws a picture into at most `maximum` cells.
+    /// Draws a picture into at most `maximum` cells, with boxes in the colours of their numbers.
     package static func render(
-        _ image: PixelImage, within maximum: Size, colors: PreviewColors, cellAspect: Double = 0.5
+        _ image: PixelImage, within maximum: Size, colors: PreviewColors, cellAspect: Double = 0.5,
+        boxes: [NumberedBox] = []
     ) -> CellBlock {
         let size = size(width: image.width, height: image.height, within: maximum, cellAspect: cellAspect)
         LibraryLogs.silence()
-        let reduced = Self.reduced(image, columns: size.columns, rows: size.rows)
+        var reduced = Self.reduced(image, columns: size.columns, rows: size.rows)
+        for box in boxes {
+            BoxOutline(box, width: reduced.width, height: reduced.height, cells: size).draw(onto: &reduced.bytes)
+        }
 
         let symbols = chafa_symbol_map_new()
         let configuration = chafa_canvas_config_new()
@@ -58,7 +63,9 @@ package enum PreviewRenderer {
             canvas, CHAFA_PIXEL_RGBA8_UNASSOCIATED, reduced.bytes, Int32(reduced.width), Int32(reduced.height),
             Int32(reduced.width * 4))
 
+        let labels = colors == .none ? BoxLabels(boxes, on: size, hasColors: false) : BoxLabels(boxes, on: size)
         return CellBlock(size: size) { position in
+            if let label = labels[position] { return label }
             let (column, row) = (Int32(position.column), Int32(position.row))
             let scalar = Unicode.Scalar(chafa_canvas_get_char_at(canvas, column, row)) ?? " "
             var foreground: Int32 = -1

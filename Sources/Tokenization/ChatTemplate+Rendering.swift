@@ -138,7 +138,7 @@ extension ChatTemplate {
             segments.append(.markup(asksForBoxes ? Self.emu2Concise : Self.emu2Detailed))
         }
         var speaker: Role?
-        for message in messages {
+        for (index, message) in messages.enumerated() {
             switch message.role {
             case .system:
                 segments.append(.content(message, trimmed: .none))
@@ -151,7 +151,12 @@ extension ChatTemplate {
                 }
                 segments.append(.content(message, trimmed: .none))
             case .assistant:
-                if speaker != .assistant { segments += [.markup(" [ASSISTANT]:"), .seam] }
+                if speaker != .assistant {
+                    segments.append(.markup(" [ASSISTANT]:"))
+                    // An answer that goes on is asked for as it was.
+                    if asksForBoxes, index == messages.count - 1 { segments.append(.markup("<grounding>")) }
+                    segments.append(.seam)
+                }
                 let prefix = speaker == .assistant ? "" : " "
                 segments.append(.answer(message, prefix: prefix, trimmed: .none))
             }

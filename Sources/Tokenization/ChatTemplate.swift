@@ -83,6 +83,9 @@ package struct ChatTemplate: Sendable, Equatable {
         return nil
     }
 
+    /// Whether its models can say where in a picture things are.
+    package var givesBoxes: Bool { family == .emu2 }
+
     /// System messages that a family was trained with, by the names to choose them by; the first is the default.
     package var systemMessages: [(name: String, text: String)] {
         switch family {

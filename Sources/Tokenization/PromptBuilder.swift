@@ -198,23 +198,42 @@ package struct PromptBuilder: Sendable {
                 return
             }
             text.append(TextSegment(prefix))
-            append(trim(message.parts, trimmed))
+            let parts = message.isGrounded ? message.parts.map(Self.withoutMarks) : message.parts
+            append(trim(parts, trimmed))
+        }
+
+        private static func withoutMarks(_ part: PromptPart) -> PromptPart {
+            guard case .text(let words) = part else { return part }
+            return .text(GroundedAnswer(words, numbered: false).text)
         }
 
         /// The generated ids of a message, without the tokens that ended it; nil unless they say what its text says.
         private func knownTokens(of message: PromptMessage) -> [Int32]? {
             guard var known = message.tokens else { return nil }
             while let last = known.last, tokenizer.endOfGeneration.contains(last) { known.removeLast() }
-            guard !known.isEmpty, !known.contains(where: tokenizer.isSpecial) else { return nil }
+            guard !known.isEmpty, known.allSatisfy({ $0 >= 0 && $0 < tokenizer.vocabularySize }) else { return nil }
             var words = ""
             for part in message.parts {
                 guard case .text(let part) = part else { return nil }
                 words += part
             }
-            guard known.allSatisfy({ $0 >= 0 && $0 < tokenizer.vocabularySize }) else { return nil }
+            if message.isGrounded { return spells(known, words) ? known : nil }
+            guard !known.contains(where: tokenizer.isSpecial) else { return nil }
             let decoded = String(decoding: known.flatMap(tokenizer.piece), as: UTF8.self)
             return sameScalars(decoded, words) || tokenizer.addsSpacePrefix && sameScalars(decoded, " " + words)
                 ? known : nil
+        }
+
+        /// Whether ids say this text, with no special token among them but the marks of places.
+        private func spells(_ ids: [Int32], _ words: String) -> Bool {
+            guard
+                ids.allSatisfy({ id in
+                    !tokenizer.isSpecial(id)
+                        || GroundedAnswer.isMark(String(decoding: tokenizer.piece(of: id), as: UTF8.self))
+                })
+            else { return false }
+            var decoder = StreamingDecoder(tokenizer: tokenizer, spellsControls: true)
+            return sameScalars(ids.map { decoder.append($0) }.joined() + decoder.finish(), words)
         }
 
         private mutating func encodeText(before next: TextBoundary) {

@@ -12,13 +12,15 @@ enum Examples {
     }
 
     static func answer() -> Answer {
-        Answer(
+        var answer = Answer(
             model: Answer.Model(name: "Tiny", path: "/models/tiny.gguf", sha256: digest), template: "chatml",
             options: GenerationOptions(maximumTokens: 7, seed: 5, stopStrings: ["###"]), seed: .max, kernel: "avx2",
             precision: "exact",
             // Of messages that are not on the branch, so that nothing is missing from its prompt.
             dropped: Answer.Dropped(turns: 2, lastMessage: 77, pictures: 1, lastPictureMessage: 78), unseenMedia: [1],
             promptTokens: 41, reusedTokens: 3, continuedTokens: 1)
+        answer.grounding = Answer.Grounding(picture: 1)
+        return answer
     }
 
     static func recording(id: Int, parent: Int?) -> AnswerRecording {

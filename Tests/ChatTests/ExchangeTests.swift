@@ -40,6 +40,48 @@ struct ExchangeTests {
         #expect(markdown.contains(#"!["\>\<i\>\](x)](pictures/a%20%281%29.jpg)"#), "\(markdown)")
     }
 
+    /// A question about two pictures, answered with boxes in the second one.
+    private func grounded() throws -> Session {
+        var session = Session(title: "where", created: Examples.start)
+        let image = StoredImage(file: try Examples.file(), name: "a.jpg", width: 448, height: 224, format: "jpeg")
+        session.append(
+            role: .user, parts: [.image(image), .image(image), .text("Where is the <dog>?")], at: Examples.start)
+        var answer = Examples.answer()
+        answer.unseenMedia = []
+        answer.dropped = nil
+        answer.grounding = Answer.Grounding(picture: 2)
+        var recording = AnswerRecording(id: 2, parent: 1, created: Examples.start, answer: answer)
+        let pieces =
+            ["<phrase>", " the <dog>", " </phrase>", " <object>"]
+            + [56, 0, 112, 224].map { String(format: " <patch_index_%04d>", $0) } + [" </object>", " sleeps."]
+        for (index, piece) in pieces.enumerated() {
+            recording.append(id: Int32(index), text: piece, milliseconds: index)
+        }
+        recording.finish(.end, remainingText: "", milliseconds: 20)
+        session.append(recording.message)
+        return session
+    }
+
+    @Test func placesAreListedAndDrawn() throws {
+        let export = export(try grounded())
+        let html = export.html
+        #expect(html.contains("the &lt;dog&gt; [1] sleeps."))
+        #expect(html.contains("the &lt;dog&gt;: 112, 0, 224, 224</li>"))
+        // Onto the second picture alone.
+        let figures = html.components(separatedBy: "<figure>")
+        #expect(
+            figures.count == 3 && !figures[1].contains("<svg") && figures[2].contains("<svg viewBox=\"0 0 448 224\""))
+        #expect(html.contains("<rect x=\"112\" y=\"0\" width=\"112\" height=\"224\""))
+        #expect(export.markdown.contains("the <dog> [1] sleeps.\n"))
+        #expect(export.markdown.contains("\n- 1 the <dog>: 112, 0, 224, 224"))
+        for format in [ExportFormat.asciicast, .asciicastV2, .html, .markdown] {
+            let text = String(decoding: export.bytes(format), as: UTF8.self)
+            #expect(!text.contains("patch_index") && text.contains("112, 0, 224, 224"), "\(format)")
+        }
+        // Programs get the words of the model.
+        #expect(String(decoding: export.bytes(.openai), as: UTF8.self).contains("<patch_index_0056>"))
+    }
+
     @Test func openAIMessagesComeBackAsTheyWere() throws {
         let session = try Examples.session()
         let imported = try SessionImport(export(session).bytes(.openai)).conversations

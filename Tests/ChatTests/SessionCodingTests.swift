@@ -59,6 +59,8 @@ struct SessionCodingTests {
         ("messages[2].answer.dropped", .integer(1), "messages[2].answer.dropped"),
         ("messages[2].answer.dropped.turns", .integer(-1), "messages[2].answer.dropped.turns"),
         ("messages[2].answer.dropped.last_message", .integer(0), "messages[2].answer.dropped.last_message"),
+        ("messages[2].answer.grounding", .integer(1), "messages[2].answer.grounding"),
+        ("messages[2].answer.grounding.picture", .integer(0), "messages[2].answer.grounding.picture"),
         ("messages[2].role", .string("user"), "messages[2].answer"),
     ])
     func wrongFieldsAreNamed(_ path: String, _ value: JSONValue, _ reported: String) throws {

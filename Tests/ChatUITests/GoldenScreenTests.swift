@@ -168,6 +168,29 @@ enum Screens {
             chat.type("/edit 1\n")
             return chat
         },
+        Screen(name: "grounded") { size in
+            var chat = ScriptedChat(
+                columns: size.columns, rows: size.rows, model: .ready(ScriptedChat.seeingModel))
+            chat.type("/image dog2.jpg\n")
+            chat.load(1, "dog2.jpg")
+            chat.press(.alt("g"))
+            chat.type("Where are the dogs?\n")
+            for case .renderPreview(1, let size, _) in chat.effects {
+                if let block = preview(size) { chat.act(.previewRendered(number: 1, block)) }
+            }
+            chat.start()
+            func box(_ numbers: [Int]) -> String {
+                numbers.map { String(format: "<patch_index_%04d>", $0) }.joined(separator: " ")
+            }
+            chat.answer(
+                "<phrase> the two poodles </phrase> <object> \(box([3, 20, 100, 224])) </delimiter_of_multi_objects/> "
+                    + "\(box([110, 24, 210, 222])) </object> lie before <phrase> 赤い門 </phrase> <object> "
+                    + "\(box([0, 0, 224, 90])) </object> and <phrase> a cat </phrase> <object> \(box([7, 7, 7, 90]))"
+                    + " </object> .")
+            chat.finish()
+            chat.press(.alt("g"))
+            return chat
+        },
         Screen(name: "clip") { size in
             var chat = ScriptedChat(columns: size.columns, rows: size.rows)
             chat.type("What happens in /video '/home/ada/猫 at play.mp4'\n")
@@ -191,7 +214,7 @@ enum Screens {
         Screen(name: "picture-view") { size in
             var chat = conversation(size)
             for effect in chat.type("/view 1\n") {
-                guard case .renderView(1, let room, nil) = effect,
+                guard case .renderView(1, let room, nil, _) = effect,
                     let block = preview(Size(columns: min(room.columns, room.rows * 2), rows: room.rows))
                 else { continue }
                 chat.act(.viewRendered(number: 1, block))
@@ -259,7 +282,7 @@ enum Screens {
         chat.load(2, "IMG 2031.HEIC", width: 4032, height: 3024)
         chat.press(.enter)
         let size = chat.effects.compactMap { effect in
-            if case .renderPreview(1, let size) = effect { size } else { nil }
+            if case .renderPreview(1, let size, _) = effect { size } else { nil }
         }.first
         if let size, let block = preview(size) { chat.act(.previewRendered(number: 1, block)) }
         chat.start(unseen: [1, 2])

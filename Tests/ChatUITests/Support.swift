@@ -18,6 +18,17 @@ struct ScriptedChat {
         weightType: "Q4_1", templateName: "chatml", contextLength: 2048, seesImages: false, kernel: "avx2",
         precision: "exact")
 
+    /// One that sees pictures and says where in them things are.
+    static let seeingModel = {
+        var model = ModelDescription(
+            name: "Emu2-Chat", path: "/emu2", architecture: "emu2", parameterCount: 1, weightType: "F16",
+            templateName: "emu2", contextLength: 2048, seesImages: true, kernel: "avx2", precision: "exact")
+        model.sight = PictureSight(width: 448, height: 448)
+        model.mediaCost = MediaCost(image: 258, clip: 1, frame: 66)
+        model.givesBoxes = true
+        return model
+    }()
+
     init(columns: Int = 80, rows: Int = 24, model: AppState.Model? = nil) {
         state = AppState(
             setting: AppState.Setting(version: "0.1.0", homeFolder: "/home/ada", secondsFromGMT: 0),

@@ -1,3 +1,4 @@
+import Generation
 import Media
 import Pixels
 import Screen
@@ -10,6 +11,49 @@ private func picture(_ width: Int, _ height: Int, _ colour: (Int, Int) -> [UInt8
 }
 
 struct PreviewTests {
+    @Test func boxesAreOutlinedInTheirColoursWithTheirNumbers() throws {
+        let image = try picture(320, 320) { _, _ in [90, 90, 90] }
+        let size = Size(columns: 40, rows: 20)
+        let boxes = [
+            NumberedBox(number: 1, box: PictureBox(left: 0.25, top: 0.25, right: 0.75, bottom: 0.75)),
+            NumberedBox(number: 12, box: PictureBox(left: 0, top: 0, right: 1, bottom: 1)),
+        ]
+        let block = PreviewRenderer.render(image, within: size, colors: .trueColor, boxes: boxes)
+        func cell(_ column: Int, _ row: Int) -> Cell { block.cells[row * size.columns + column] }
+        func has(_ cell: Cell, _ number: Int) -> Bool {
+            let color = NumberedBox.color(number)
+            // What stands in the foreground of an empty cell is not seen.
+            let seen = cell.text == " " ? [cell.style.background] : [cell.style.foreground, cell.style.background]
+            return seen.contains { seen in
+                guard case .rgb(let red, let green, let blue) = seen else { return false }
+                return isNear(
+                    [Int(red), Int(green), Int(blue)], [Int(color.red), Int(color.green), Int(color.blue)], 40)
+            }
+        }
+        #expect(cell(10, 5).text == "1" && cell(0, 0).text == "1" && cell(1, 0).text == "2")
+        // Each edge of the first box in its middle, and of the second one; nothing between them.
+        for (column, row) in [(20, 5), (20, 14), (10, 10), (29, 10)] { #expect(has(cell(column, row), 1)) }
+        for (column, row) in [(20, 0), (20, 19), (0, 10), (39, 10)] { #expect(has(cell(column, row), 12)) }
+        for (column, row) in [(20, 10), (5, 10), (20, 2)] {
+            #expect(!has(cell(column, row), 1) && !has(cell(column, row), 12))
+        }
+        let plain = PreviewRenderer.render(image, within: size, colors: .none, boxes: boxes)
+        #expect(plain.cells[5 * size.columns + 10] == Cell(text: "1", style: Style(attributes: .reverse)))
+    }
+
+    @Test func boxesOfAnySizeFitIntoAnyPreview() throws {
+        for (width, height) in [(1, 1), (3, 200), (500, 2)] {
+            let image = try picture(width, height) { _, _ in [9, 9, 9] }
+            for edges in [(0.0, 0.0, 1.0, 1.0), (0.999, 0.999, 1, 1), (0, 0, 0.001, 0.001)] {
+                let box = PictureBox(left: edges.0, top: edges.1, right: edges.2, bottom: edges.3)
+                let boxes = (1...30).map { NumberedBox(number: $0, box: box) }
+                let block = PreviewRenderer.render(
+                    image, within: Size(columns: 12, rows: 4), colors: .palette256, boxes: boxes)
+                #expect(block.cells.contains { $0.text == "1" })
+            }
+        }
+    }
+
     @Test func shapeIsKeptInCellsOfOneToTwo() {
         let within = Size(columns: 60, rows: 16)
         #expect(PreviewRenderer.size(width: 1000, height: 1000, within: within) == Size(columns: 32, rows: 16))

@@ -90,7 +90,7 @@ struct Probe {
         for effect in reduce(into: &state, action) {
             switch effect {
             case .redraw: terminal.invalidate()
-            case .renderPreview(let number, let size):
+            case .renderPreview(let number, let size, _):
                 let block = CellBlock(size: size) { position in
                     Cell(
                         text: ["▀", "▄", "█", "▌"][(position.column + position.row) % 4],

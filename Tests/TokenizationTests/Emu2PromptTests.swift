@@ -115,6 +115,31 @@ struct Emu2Prompts {
         #expect(try !self.ids([question]).contains(32008))
     }
 
+    @Test func anAnswerWithPlacesIsGivenBackAsItWas() throws {
+        let question = user(.text("Where?"))
+        let marks: [Int32] = [32009, 278, 11203, 32010, 32011, 32015, 32016, 32017, 32018, 32012]
+        let words =
+            "<phrase> the dog </phrase> <object> <patch_index_0000> <patch_index_0001> <patch_index_0002> "
+            + "<patch_index_0003> </object>"
+        func messages(_ text: String, _ tokens: [Int32]?) -> [PromptMessage] {
+            [
+                question, PromptMessage(role: .assistant, parts: [.text(text)], tokens: tokens, isGrounded: true),
+                user(.text("And now?")),
+            ]
+        }
+        let ids = try ids(messages(words, marks + [2]))
+        #expect(ids.firstRange(of: marks) != nil)
+        // Without its ids, or with ids that say something else or more than places, the words remain.
+        let plain = try self.ids([question, PromptMessage(role: .assistant, text: "the dog"), user(.text("And now?"))])
+        #expect(try self.ids(messages(words, nil)) == plain)
+        #expect(try self.ids(messages(words, [32009, 278])) == plain)
+        #expect(try self.ids(messages("[USER] x", [32272, 921])).count { $0 == 32272 } == 2)
+        // One that goes on is asked for as it was.
+        let beginning = Array(messages(words, marks).prefix(2))
+        let resumed = try self.ids(beginning, asksForBoxes: true)
+        #expect(resumed.suffix(marks.count + 1) == [32008] + marks)
+    }
+
     @Test func systemMessagesHaveNames() {
         #expect(template.systemMessages.map(\.name) == ["detailed", "concise"])
         #expect(

@@ -132,7 +132,7 @@ struct UILoad {
         let mailbox = screen.mailbox
         thread.start()
         screen.run(&state, shown: exchange.noteFrame) { effect in
-            guard case .renderPreview(let number, let size) = effect else { return }
+            guard case .renderPreview(let number, let size, _) = effect else { return }
             Task.detached {
                 mailbox.post(
                     .previewRendered(

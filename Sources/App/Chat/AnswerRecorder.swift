@@ -9,6 +9,7 @@ final class AnswerRecorder {
     private let options: GenerationOptions
     private let dropped: Answer.Dropped?
     private let beginning: AnswerBeginning?
+    private let grounding: Answer.Grounding?
     private let model: ModelDescription
     private let created: Timestamp
     private var recording: AnswerRecording?
@@ -16,10 +17,12 @@ final class AnswerRecorder {
     /// - Parameters:
     ///   - dropped: what the prompt leaves out of the session.
     ///   - beginning: what the answer takes over from one that it goes on with.
+    ///   - grounding: that it was asked to say where things are.
     init(
         session: Session, options: GenerationOptions, dropped: Answer.Dropped?, beginning: AnswerBeginning? = nil,
-        model: ModelDescription, created: Timestamp
+        grounding: Answer.Grounding? = nil, model: ModelDescription, created: Timestamp
     ) {
+        self.grounding = grounding
         self.session = session
         self.options = options
         self.dropped = dropped
@@ -33,6 +36,7 @@ final class AnswerRecorder {
 
     func begin(_ start: GenerationStart, _ writer: SessionWriter?) throws(SessionError) {
         var answer = Answer(model: model, modelDigest: nil, options: options, start: start, dropped: dropped)
+        answer.grounding = grounding
         if let beginning {
             // What was taken over is the answer's, not the prompt's.
             answer.continuedTokens = beginning.tokenIDs.count

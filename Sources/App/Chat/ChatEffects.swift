@@ -151,17 +151,18 @@ final class ChatEffects: Sendable {
             for request in requests {
                 Task.detached { [mailbox, shelf] in mailbox.post(shelf.load(request)) }
             }
-        case .renderPreview(let number, let size):
+        case .renderPreview(let number, let size, let boxes):
             Task.detached { [mailbox, shelf] in
-                if let action = shelf.preview(number: number, size: size) { mailbox.post(action) }
+                if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
             }
         case .renderStrip(let number, let layout):
             Task.detached { [mailbox, shelf] in
                 if let action = shelf.strip(number: number, layout) { mailbox.post(action) }
             }
-        case .renderView(let number, let size, let strip):
+        case .renderView(let number, let size, let strip, let boxes):
             Task.detached { [mailbox, shelf] in
-                if let action = shelf.view(number: number, size: size, strip: strip) { mailbox.post(action) }
+                let action = shelf.view(number: number, size: size, strip: strip, boxes: boxes)
+                if let action { mailbox.post(action) }
             }
         case .probePaste(let probe):
             Task.detached { [mailbox, shelf] in mailbox.post(shelf.probe(probe)) }

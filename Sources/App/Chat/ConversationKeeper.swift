@@ -194,7 +194,7 @@ package actor ConversationKeeper {
         if isCancelled { run.cancel() }
         let recorder = AnswerRecorder(
             session: session, options: request.options, dropped: asked.dropped, beginning: beginning,
-            model: engine.model, created: .now())
+            grounding: request.grounding, model: engine.model, created: .now())
         place(request, answer: recorder.messageID, mailbox)
         if let beginning { mailbox.post(.answerResumed(text: beginning.text)) }
         for await event in run.events {
@@ -265,8 +265,9 @@ package actor ConversationKeeper {
                 guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
                 return try shelf.pixels(of: file)
             }
-            guard let beginning, !beginning.tokenIDs.isEmpty else { return asked }
-            return asked.continuing(beginning)
+            let wished = request.grounding == nil ? asked : asked.askingForBoxes()
+            guard let beginning, !beginning.tokenIDs.isEmpty else { return wished }
+            return wished.continuing(beginning)
         }
         var asked = try prompt(dropping: dropped)
         if let omission = request.remedy?.omission {

@@ -49,12 +49,26 @@ struct ConversationMapping {
                 if !video.frames.isEmpty { parts.append(add(.clip(video))) }
             }
         }
+        let grounding = grounding(message)
+        // The marks are not for people.
+        if let grounding { parts = [.text(grounding.answer.text)] }
         return ConversationItem(
             id: message.id, speaker: speaker(message.role), parts: parts,
             time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message),
             place: branches.map {
                 BranchPlace(messageID: message.id, alternatives: $0.alternatives(to: message))
-            })
+            }, grounding: grounding)
+    }
+
+    private func grounding(_ message: Message) -> ConversationItem.Grounding? {
+        guard let grounding = message.answer?.grounding else { return nil }
+        var picture: Int?
+        if let index = grounding.picture, numbers.indices.contains(index - 1),
+            case .image? = storedMedia[numbers[index - 1]]
+        {
+            picture = numbers[index - 1]
+        }
+        return ConversationItem.Grounding(picture: picture, answer: GroundedAnswer(message.text))
     }
 
     private mutating func add(_ medium: StoredMedium) -> ConversationItem.Part {

@@ -1,6 +1,7 @@
 import Chat
 import ChatUI
 import Digest
+import Generation
 import Media
 import Paths
 import Pixels
@@ -148,10 +149,10 @@ package final class PictureShelf: Sendable {
     }
 
     /// Draws a preview; when the picture's file is gone, what to tell instead.
-    func preview(number: Int, size: Size) -> Action? {
+    func preview(number: Int, size: Size, boxes: [NumberedBox] = []) -> Action? {
         drawn(number) { medium in
             guard case .image(let image) = medium else { return nil }
-            return .previewRendered(number: number, draw(image, size))
+            return .previewRendered(number: number, draw(image, size, boxes))
         }
     }
 
@@ -161,11 +162,11 @@ package final class PictureShelf: Sendable {
     }
 
     /// Draws a picture or a clip as large as the screen.
-    func view(number: Int, size: Size, strip: StripLayout?) -> Action? {
+    func view(number: Int, size: Size, strip: StripLayout?, boxes: [NumberedBox] = []) -> Action? {
         drawn(number) { medium in
             if let strip { return .viewRendered(number: number, draw(medium, strip)) }
             guard case .image(let image) = medium else { return nil }
-            return .viewRendered(number: number, draw(image, size))
+            return .viewRendered(number: number, draw(image, size, boxes))
         }
     }
 
@@ -201,8 +202,10 @@ package final class PictureShelf: Sendable {
         }
     }
 
-    private func draw(_ image: PixelImage, _ size: Size) -> CellBlock {
-        previews.preview(of: image, digest: image.digest, within: size, colors: colors)
+    private func draw(_ image: PixelImage, _ size: Size, _ boxes: [NumberedBox] = []) -> CellBlock {
+        // Boxes change with every answer, so that nothing is gained by remembering them.
+        if !boxes.isEmpty { return PreviewRenderer.render(image, within: size, colors: colors, boxes: boxes) }
+        return previews.preview(of: image, digest: image.digest, within: size, colors: colors)
     }
 
     private func draw(_ medium: Drawable, _ layout: StripLayout) -> CellBlock {

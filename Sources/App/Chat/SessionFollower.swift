@@ -21,8 +21,10 @@ struct SessionFollower {
         var state = AppState(
             setting: .current, size: screen.size, now: Date().timeIntervalSince1970, model: .absent)
         screen.run(&state) { effect in
-            guard case .renderPreview(let number, let size) = effect else { return }
-            Task.detached { if let action = shelf.preview(number: number, size: size) { mailbox.post(action) } }
+            guard case .renderPreview(let number, let size, let boxes) = effect else { return }
+            Task.detached {
+                if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
+            }
         }
     }
 

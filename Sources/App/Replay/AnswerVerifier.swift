@@ -136,11 +136,12 @@ actor AnswerVerifier {
         let asked = try session.branchPrompt(to: message.parent, dropping: answer.dropped) { file throws in
             try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).pixels
         }
+        let wished = answer.grounding == nil ? asked : asked.askingForBoxes()
         guard answer.continuedTokens > 0, let beginning = AnswerBeginning(message, tokens: answer.continuedTokens)
         else {
-            return asked.prompt
+            return wished.prompt
         }
-        return asked.continuing(beginning).prompt
+        return wished.continuing(beginning).prompt
     }
 
     private func compare(

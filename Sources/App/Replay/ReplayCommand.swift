@@ -81,8 +81,10 @@ struct ReplayCommand: AsyncParsableCommand {
         mailbox.post(.conversationOpened(whole.opened(name: name)))
         screen.run(&state, advance: { now in player.advance(to: now) }) { effect in
             switch effect {
-            case .renderPreview(let number, let size):
-                Task.detached { if let action = shelf.preview(number: number, size: size) { mailbox.post(action) } }
+            case .renderPreview(let number, let size, let boxes):
+                Task.detached {
+                    if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
+                }
             case .renderStrip(let number, let layout):
                 Task.detached { if let action = shelf.strip(number: number, layout) { mailbox.post(action) } }
             case .replay(let command):

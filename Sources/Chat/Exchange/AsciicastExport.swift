@@ -22,7 +22,11 @@ extension SessionExport {
         }
         var lines = [JSONValue.object(header)]
         var last = 0
-        var printer = CastPrinter(columns: Self.columns)
+        var printer = CastPrinter(
+            columns: Self.columns,
+            places: Dictionary(
+                branch.compactMap { message in grounding(message).map { (message.id, $0.lines) } },
+                uniquingKeysWith: { first, _ in first }))
         func event(_ milliseconds: Int, _ code: String, _ text: String) {
             // In seconds: since version 3 from the event before, until then from the beginning.
             let time = JSONValue.double(Double(version == 2 ? milliseconds : milliseconds - last) / 1000)
@@ -44,8 +48,15 @@ private struct CastPrinter {
     private var bar = ""
     private var column = 0
     private var pictureCount = 0
+    /// The list below each answer that says where things are, by its number.
+    private let places: [Int: [GroundedLine]]
+    /// Such an answer while it is written.
+    private var grounded: GroundedAnswer?
 
-    init(columns: Int) { self.columns = columns }
+    init(columns: Int, places: [Int: [GroundedLine]]) {
+        self.columns = columns
+        self.places = places
+    }
 
     mutating func text(of event: ReplayEvent.Kind) -> String {
         switch event {
@@ -65,18 +76,23 @@ private struct CastPrinter {
             }
             return text + "\r\n"
         case .answerBegan(let message):
+            grounded = places[message.id].map { _ in GroundedAnswer() }
             var text = begin(.assistant)
             for number in message.answer?.unseenMedia ?? [] { text += note("did not see [Image #\(number)]") }
             return text
         case .textAdded(_, _, let words):
-            return wrapped(words)
-        case .answerEnded(_, let reason, let wasInterrupted):
+            return wrapped(grounded?.append(words) ?? words)
+        case .answerEnded(let id, let reason, let wasInterrupted):
+            let rest = wrapped(grounded?.finish() ?? "")
+            let list = (grounded == nil ? [] : places[id] ?? []).map { line in
+                note((line.number.map { "\($0) " } ?? "") + line.text)
+            }
             let ending: String? =
                 if wasInterrupted { "interrupted" } else if reason == .cancelled { "stopped" } else if reason == .length
                 {
                     "cut short"
                 } else { nil }
-            return (ending.map { note($0) } ?? "") + "\r\n"
+            return rest + list.joined() + (ending.map { note($0) } ?? "") + "\r\n"
         }
     }
 

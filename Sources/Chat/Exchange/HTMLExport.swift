@@ -1,4 +1,5 @@
 import Foundation
+import Generation
 
 extension SessionExport {
     /// The branch as one page: no scripts, nothing from elsewhere, every text escaped.
@@ -20,15 +21,21 @@ extension SessionExport {
             <h1>\(title)</h1>
 
             """
-        for message in branch { page += article(message) }
+        let numbers = mediaNumbers()
+        for message in branch { page += article(message, numbers[message.id] ?? [:]) }
         return page + "</body>\n</html>\n"
     }
 
-    private func article(_ message: Message) -> String {
+    /// - Parameter numbers: of its pictures and clips, by their place among its parts.
+    private func article(_ message: Message, _ numbers: [Int: Int]) -> String {
         var text = "<article class=\"\(message.role.rawValue)\" id=\"message-\(message.id)\">\n"
         text += "<header><b>\(message.role.speaker)</b> <time>\(time(message))</time></header>\n<div>"
-        text += message.parts.map(html).joined()
-        text += "</div>\n"
+        if let grounding = grounding(message) {
+            text += Self.escaped(grounding.answer.text) + "</div>\n" + places(grounding.lines)
+        } else {
+            text += message.parts.enumerated().map { html($1, number: numbers[$0]) }.joined()
+            text += "</div>\n"
+        }
         var notes = [String]()
         if let unseen = message.answer?.unseenMedia, !unseen.isEmpty {
             notes.append("did not see " + unseen.map { "[Image #\($0)]" }.joined(separator: ", "))
@@ -43,12 +50,45 @@ extension SessionExport {
         return text + "</article>\n"
     }
 
-    private func html(_ part: Part) -> String {
+    private func places(_ lines: [GroundedLine]) -> String {
+        let items = lines.map { line -> String in
+            let number = line.number.map { "<b style=\"background:\(Self.color($0))\">\($0)</b> " } ?? ""
+            return "<li>\(number)\(Self.escaped(SessionNaming.printable(line.text)))</li>\n"
+        }
+        return "<ul class=\"places\">\n\(items.joined())</ul>\n"
+    }
+
+    private static func color(_ number: Int) -> String {
+        let color = NumberedBox.color(number)
+        return "rgb(\(color.red),\(color.green),\(color.blue))"
+    }
+
+    /// Boxes in a drawing that lies over the picture and has its size in units.
+    private func drawing(_ boxes: [NumberedBox], _ image: StoredImage) -> String {
+        let unit = max(1, max(image.width, image.height) / 200)
+        let shapes = boxes.map { numbered -> String in
+            let edges = numbered.box.pixels(width: image.width, height: image.height)
+            let color = Self.color(numbered.number)
+            return """
+                <rect x="\(edges[0])" y="\(edges[1])" width="\(edges[2] - edges[0])" height="\(edges[3] - edges[1])" \
+                fill="none" stroke="\(color)" stroke-width="\(unit)"/>\
+                <text x="\(edges[0] + unit * 2)" y="\(edges[1] + unit * 9)" font-size="\(unit * 9)" \
+                fill="\(color)" stroke="#000" stroke-width="\(unit)" paint-order="stroke">\(numbered.number)</text>
+                """
+        }
+        return
+            "<svg viewBox=\"0 0 \(image.width) \(image.height)\" preserveAspectRatio=\"none\">\(shapes.joined())</svg>"
+    }
+
+    private func html(_ part: Part, number: Int?) -> String {
         switch part.content {
         case .text(let text):
             return Self.escaped(text)
         case .image(let image):
-            return "<figure>\(picture(image.file, image.name, image.width, image.height))<figcaption>"
+            let boxes = number.map(boxes(onto:)) ?? []
+            let overlay = boxes.isEmpty ? "" : drawing(boxes, image)
+            let shown = picture(image.file, image.name, image.width, image.height)
+            return "<figure><div class=\"picture\">\(shown)\(overlay)</div><figcaption>"
                 + Self.escaped("\(SessionNaming.printable(image.name)) · \(image.width)×\(image.height)")
                 + "</figcaption></figure>"
         case .video(let video):
@@ -97,6 +137,10 @@ extension SessionExport {
         header time, footer, figcaption { color: var(--dim); font-size: .8rem }
         figure { margin: .5rem 0; white-space: normal }
         img { max-width: 100%; max-height: 30rem; width: auto; height: auto; display: block; border-radius: 4px }
+        .picture { position: relative; display: inline-block }
+        .picture svg { position: absolute; inset: 0; width: 100%; height: 100% }
+        .places { list-style: none; padding: 0; margin: .5rem 0; font-size: .9rem }
+        .places b { color: #000; padding: 0 .4em; border-radius: 3px }
         figure.clip img { display: inline-block; max-width: 24%; margin-right: 1% }
         """
 }

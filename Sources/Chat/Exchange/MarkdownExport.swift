@@ -1,4 +1,5 @@
 import Foundation
+import Generation
 
 extension SessionExport {
     /// The branch in Markdown: texts as they were written, a heading per message, pictures as links.
@@ -6,7 +7,15 @@ extension SessionExport {
         var text = "# \(SessionNaming.printable(session.title))\n"
         for message in branch {
             text += "\n## \(message.role.speaker) · \(time(message))\n\n"
-            text += message.parts.map(markdown).joined()
+            if let grounding = grounding(message) {
+                text += grounding.answer.text + "\n"
+                text += grounding.lines.map { line in
+                    let number = line.number.map { "\($0) " } ?? ""
+                    return "\n- " + number + SessionNaming.printable(line.text)
+                }.joined()
+            } else {
+                text += message.parts.map(markdown).joined()
+            }
             if !text.hasSuffix("\n") { text += "\n" }
             if let ending = ending(message) { text += "\n*\(ending)*\n" }
         }

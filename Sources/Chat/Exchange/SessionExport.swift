@@ -68,6 +68,48 @@ package struct SessionExport {
         }
     }
 
+    /// What an answer says of places; nil for an answer in words alone.
+    func grounding(_ message: Message) -> (answer: GroundedAnswer, lines: [GroundedLine])? {
+        guard let grounding = message.answer?.grounding else { return nil }
+        let answer = GroundedAnswer(message.text)
+        let image = grounding.picture.flatMap(image)
+        return (
+            answer,
+            answer.lines(
+                pictureName: image.flatMap { _ in grounding.picture }.map { "[Image #\($0)]" },
+                width: image?.width ?? 0, height: image?.height ?? 0)
+        )
+    }
+
+    /// The still picture of a number, from 1 in the branch's reading order; clips without frames have none.
+    private func image(_ number: Int) -> StoredImage? {
+        let media = branch.flatMap(\.parts).filter { !$0.files.isEmpty }
+        guard media.indices.contains(number - 1), case .image(let image) = media[number - 1].content else { return nil }
+        return image
+    }
+
+    /// The boxes that are drawn onto the picture of a number: those of the last answer that has any there.
+    func boxes(onto number: Int) -> [NumberedBox] {
+        for message in branch.reversed() where message.answer?.grounding?.picture == number {
+            let boxes = GroundedAnswer(message.text).boxes
+            if !boxes.isEmpty { return boxes }
+        }
+        return []
+    }
+
+    /// The numbers of a message's first and later pictures and clips, by their place among its parts.
+    func mediaNumbers() -> [Int: [Int: Int]] {
+        var numbers: [Int: [Int: Int]] = [:]
+        var count = 0
+        for message in branch {
+            for (index, part) in message.parts.enumerated() where !part.files.isEmpty {
+                count += 1
+                numbers[message.id, default: [:]][index] = count
+            }
+        }
+        return numbers
+    }
+
     /// When a message was written, in words of ISO 8601 without fractions.
     func time(_ message: Message) -> String {
         let text = message.created.description
