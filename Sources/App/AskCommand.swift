@@ -1,8 +1,10 @@
 import ArgumentParser
+import Chat
 import Foundation
 import Generation
 import Inference
 import Screen
+import Synchronization
 
 /// `emuchat ask`: one question, one answer, for pipes and scripts.
 struct AskCommand: AsyncParsableCommand {
@@ -35,6 +37,20 @@ struct AskCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("A whole conversation as JSON, - for standard input.", valueName: "file"))
     var messages: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A set of examples that stand before the question (emuchat examples --help).", valueName: "set"))
+    var examples: String?
+
+    @Option(
+        help: ArgumentHelp(
+            """
+            Of --examples only the n whose pictures are most like the question's last one, the nearest last. They are \
+            compared by the mean of the visual encoder's features, which is our own choice: the paper that picks \
+            examples so ("RICES") names none.
+            """, valueName: "n"))
+    var rices: Int?
+
     @Flag(help: "Ask where in the picture things are: the answer names boxes, from models that can.")
     var grounding = false
 
@@ -50,6 +66,10 @@ struct AskCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--messages holds the whole conversation: leave out PROMPT, --system, --image and --video.")
         }
+        if rices != nil, examples == nil {
+            throw ValidationError("--rices chooses among --examples SET: name the set.")
+        }
+        if let rices, rices < 1 { throw ValidationError("--rices must be 1 or more.") }
         let uses = [prompt, messages].count { $0 == "-" } + image.count { $0 == "-" }
         if uses > 1 { throw ValidationError("Standard input can be used only once.") }
         if messages == nil, prompt == nil, image.contains("-") {
@@ -63,16 +83,27 @@ struct AskCommand: AsyncParsableCommand {
     func run() async throws {
         // What can be wrong with the input is told before a model is loaded.
         let prompt = try readPrompt()
+        if let examples {
+            let set = try withExampleErrors { () throws(ExampleError) in try ExampleSets.users.load(examples) }
+            if set.isEmpty { throw CommandError.failed(ExampleError.isEmpty(examples).description) }
+            if rices != nil, prompt.lastPicture == nil {
+                throw CommandError.failed(
+                    "--rices compares pictures, and the question has none. Give one with --image.")
+            }
+        }
         let began = ContinuousClock.now
         let engine = try model.loadEngine(checking: memory.check(sampling))
         let loadSeconds = (ContinuousClock.now - began).seconds
         if let terms = LicenceNotice.first(for: engine.model) { StandardError.write("emuchat: \(terms)\n") }
 
-        let run = engine.generate(prompt, options: sampling.options(over: engine.loadedModel.defaultOptions))
+        let asked = prompt.showing(try await exampleMessages(for: prompt, engine))
+        let exampleMedia = asked.media.count - prompt.media.count
+        let run = engine.generate(asked, options: sampling.options(over: engine.loadedModel.defaultOptions))
         let interruption = Interruption { run.cancel() }
         defer { interruption.end() }
         var report = AskReport(model: engine.model, loadSeconds: loadSeconds)
         report.groundedPicture = prompt.groundedPicture
+        report.exampleMedia = exampleMedia
         var progress = ProgressLine()
         var places = grounding && engine.model.givesBoxes == true ? GroundedAnswer() : nil
         if grounding && places == nil { StandardError.write(noBoxesNote(engine.model)) }
@@ -83,9 +114,8 @@ struct AskCommand: AsyncParsableCommand {
                 progress.show(now)
             case .started(let start):
                 progress.clear()
-                if !start.unseenMedia.isEmpty {
-                    StandardError.write(unseenNote(start.unseenMedia, of: prompt.media, engine.model))
-                }
+                let unseen = start.unseenMedia.map { $0 - exampleMedia }.filter { $0 > 0 }
+                if !unseen.isEmpty { StandardError.write(unseenNote(unseen, of: prompt.media, engine.model)) }
             case .provisional:
                 break
             case .token(let token):
@@ -125,6 +155,31 @@ struct AskCommand: AsyncParsableCommand {
         if let system { messages.append(PromptMessage(role: .system, text: system)) }
         messages.append(PromptMessage(role: .user, parts: PromptMedia.interleave(text: text, media: media)))
         return Prompt(messages: messages, asksForBoxes: grounding)
+    }
+
+    /// The examples that stand before the question.
+    private func exampleMessages(for prompt: Prompt, _ engine: InferenceEngine) async throws -> [PromptMessage] {
+        guard let examples else { return [] }
+        let sets = ExampleSets.users
+        do {
+            guard let rices, let picture = prompt.lastPicture else {
+                return try ExamplePictures.promptMessages(sets.load(examples), in: sets.store)
+            }
+            let cancellation = CancellationFlag()
+            let interruption = Interruption { cancellation.cancel() }
+            defer { interruption.end() }
+            let progress = Mutex(ProgressLine())
+            let nearest = try await NearestExamples(sets: sets, engine: engine).choose(
+                rices, from: examples, for: picture, cancellation: cancellation
+            ) { completed, total in
+                progress.withLock { $0.show(GenerationProgress(stage: .images, completed: completed, total: total)) }
+            }
+            progress.withLock { $0.clear() }
+            guard let nearest else { throw CommandError.interrupted }
+            return try ExamplePictures.promptMessages(nearest, in: sets.store)
+        } catch let error as CommandError {
+            throw error
+        } catch { throw CommandError.failed("\(error)") }
     }
 
     private func noBoxesNote(_ model: ModelDescription) -> String {

@@ -8,6 +8,8 @@ struct AskReport {
     let loadSeconds: Double
     /// The picture that the places of the answer are of.
     var groundedPicture: (number: Int, image: PixelImage)?
+    /// Pictures and clips of examples, which stand before those of the question and have no number.
+    var exampleMedia = 0
     private var start: GenerationStart?
     private var tokens: [GeneratedToken] = []
     private var summary: GenerationSummary?
@@ -51,7 +53,8 @@ struct AskReport {
             template: model.templateName, seed: start?.seed, prompt_ids: start?.promptTokens ?? [],
             tokens: tokens.map(\.id), logprobs: tokens.map(\.logProbability),
             prompt_tokens: start?.promptTokens.count ?? 0, reused_tokens: start?.reusedTokens ?? 0,
-            generated_tokens: tokens.count, unseen_images: start?.unseenMedia ?? [],
+            generated_tokens: tokens.count,
+            unseen_images: (start?.unseenMedia ?? []).map { $0 - exampleMedia }.filter { $0 > 0 },
             seconds: Content.Seconds(
                 load: loadSeconds, images: start?.imageSeconds ?? 0, prefill: start?.prefillSeconds ?? 0,
                 first_token: summary?.firstTokenSeconds ?? 0, total: summary?.totalSeconds ?? 0),

@@ -1,10 +1,10 @@
 import ArgumentParser
 import Conversion
 import Foundation
+import Generation
 import ModelFiles
 import Models
 import Screen
-import Synchronization
 import Tensor
 
 /// `emuchat convert`: a published checkpoint to one GGUF file.
@@ -62,11 +62,12 @@ struct ConvertCommand: AsyncParsableCommand {
         let target = (output as NSString).expandingTildeInPath
         var progress = TransferProgress("converting")
         let cancelled = CancellationFlag()
-        let interruption = Interruption { cancelled.set() }
+        let interruption = Interruption { cancelled.cancel() }
         defer { interruption.end() }
         do throws(ConversionError) {
             try converter.write(
-                to: target, threadCount: threads ?? ThreadPool.availableProcessors, isCancelled: { cancelled.isSet },
+                to: target, threadCount: threads ?? ThreadPool.availableProcessors,
+                isCancelled: { cancelled.isCancelled },
                 progress: { progress.show($0, of: $1) })
         } catch {
             progress.clear()
@@ -131,13 +132,4 @@ struct ConvertCommand: AsyncParsableCommand {
             groups[pattern].map { ($0.count == 1 ? $0[0].name : pattern, $0) }
         }
     }
-}
-
-/// Set by an interrupt, read by the loop that it should stop.
-final class CancellationFlag: Sendable {
-    private let flag = Atomic(false)
-
-    var isSet: Bool { flag.load(ordering: .relaxed) }
-
-    func set() { flag.store(true, ordering: .relaxed) }
 }

@@ -18,6 +18,9 @@ enum Folders {
     /// What was sent in all conversations.
     static var history: URL { data.appendingPathComponent("history") }
 
+    /// Sets of examples.
+    static var examples: URL { data.appendingPathComponent("examples") }
+
     /// What was being written when the program ended.
     static var draft: URL { data.appendingPathComponent("draft.json") }
 

@@ -58,7 +58,9 @@ package struct Session: Sendable, Equatable {
         messages.append(message)
         activeLeaf = message.id
         updated = max(updated, message.created)
-        if title.isEmpty, message.role == .user { title = SessionNaming.title(of: message.parts) }
+        if title.isEmpty, message.role == .user, message.example == nil {
+            title = SessionNaming.title(of: message.parts)
+        }
         return true
     }
 
@@ -82,7 +84,9 @@ package struct Session: Sendable, Equatable {
             messages.append(message)
             activeLeaf = message.id
             updated = max(updated, message.created)
-            if title.isEmpty, message.role == .user { title = SessionNaming.title(of: message.parts) }
+            if title.isEmpty, message.role == .user, message.example == nil {
+                title = SessionNaming.title(of: message.parts)
+            }
         }
         return more.count
     }
@@ -141,6 +145,9 @@ package struct Message: Sendable, Equatable {
     package var parent: Int?
     package var role: Role
     package var created: Timestamp
+    /// Of an example's question and answer, which nobody asked or generated: the name of the set that it is from, empty
+    /// for one of none. Nil for all other messages.
+    package var example: String?
     /// Words and pictures in the order in which they are read.
     package var parts: [Part] {
         get { content.parts }

@@ -89,6 +89,7 @@ extension Message {
         fields["role"] = .string(role.rawValue)
         fields["created"] = .string(created.description)
         fields["parts"] = .array(parts.map(\.json))
+        if let example { fields["example"] = .string(example) }
         if let answer { fields["answer"] = answer.json }
         return .object(fields)
     }
@@ -99,12 +100,14 @@ extension Message {
         let parent = try fields.optionalInteger("parent", in: 1...SessionLimits.largestNumber)
         let role = try fields.choice("role", Role.allCases)
         let created = try fields.timestamp("created")
+        let example = try fields.optionalString("example")
         var parts = [Part]()
         for (index, element) in try fields.elements("parts", limit: SessionLimits.partsPerMessage).enumerated() {
             parts.append(try Part(json: element, path: fields.path("parts[\(index)]")))
         }
         let answerValue = fields.take("answer")
         self.init(id: id, parent: parent, role: role, created: created, parts: parts, unknown: fields.rest)
+        self.example = example
         if let answerValue {
             guard role == .assistant else {
                 throw .field(

@@ -40,6 +40,10 @@ package enum Action: Sendable {
     case messagesPlaced([ConversationItem.ID: BranchPlace])
     /// The running answer goes on with this text.
     case answerResumed(text: String)
+    /// What came of a request about examples: a short answer, or a text to read.
+    case examplesTold(String, isNote: Bool)
+    case examplesFailed(String)
+    case picturesCompared(completed: Int, total: Int)
     /// What was sent in earlier conversations, the latest last.
     case historyLoaded([String])
     /// What was being written when the program ended the last time.

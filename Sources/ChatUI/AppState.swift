@@ -95,6 +95,13 @@ package struct AppState: Equatable, Sendable {
         package var droppedTurns: Int
     }
 
+    /// Examples that are being chosen, and how far that has come.
+    package struct Comparing: Equatable, Sendable {
+        package var wish: ExamplesWish
+        package var completed = 0
+        package var total = 0
+    }
+
     /// What a completion was asked for.
     package struct CompletionBase: Equatable, Sendable {
         package var editor: Editor
@@ -185,6 +192,10 @@ package struct AppState: Equatable, Sendable {
     package var systemText: String?
     /// The next question's answer is to say where things are.
     package var groundingWish: ConversationItem.GroundingWish?
+    /// The next question is to have the nearest examples of a set before it.
+    package var examplesWish: ExamplesWish?
+    /// Pictures of examples are being compared for the first question that waits.
+    package var comparing: Comparing?
 
     package var answer: RunningAnswer?
     package var overflow: Overflow?

@@ -14,7 +14,7 @@ enum BranchReducer {
 
     /// The last question that is part of the session.
     private static func lastQuestion(_ state: AppState) -> Int? {
-        state.items.lastIndex { $0.speaker == .user && $0.place != nil }
+        state.items.lastIndex { $0.speaker == .user && $0.place != nil && $0.example == nil }
     }
 
     /// Has the last question answered once more, beside the answers that it has.
@@ -60,7 +60,7 @@ enum BranchReducer {
     /// Puts a question into the editor, to be asked otherwise; nil is the last one.
     static func edit(_ state: inout AppState, number: Int?) throws(CommandProblem) -> [Effect] {
         if let obstacle = obstacle("edit", state) { throw obstacle }
-        let questions = state.items.filter { $0.speaker == .user && $0.place != nil }
+        let questions = state.items.filter { $0.speaker == .user && $0.place != nil && $0.example == nil }
         guard !questions.isEmpty else { throw .nothingAsked(command: "edit") }
         let number = number ?? questions.count
         guard questions.indices.contains(number - 1), let place = questions[number - 1].place else {
@@ -88,7 +88,8 @@ enum BranchReducer {
     /// Takes the last question and its answer back; they stay on a branch of their own.
     static func undo(_ state: inout AppState) throws(CommandProblem) -> [Effect] {
         if let obstacle = obstacle("undo", state) { throw obstacle }
-        guard let index = lastQuestion(state), let place = state.items[index].place else {
+        // An example is a turn, too.
+        guard let place = state.items.last(where: { $0.speaker == .user && $0.place != nil })?.place else {
             throw .nothingAsked(command: "undo")
         }
         return [request(&state, .before(place.messageID))]

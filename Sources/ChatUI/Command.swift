@@ -33,6 +33,14 @@ struct Command: Sendable {
             summary: "have the next answer say where things are, in picture N or the last one", canEndDraft: true,
             run: GroundingReducer.run),
         Command(
+            name: "example", arguments: "ANSWER", summary: "make an example of the draft, with this answer",
+            canEndDraft: true, run: ExampleCommands.add, mayFailLater: true),
+        Command(
+            name: "examples", arguments: "[use SET|…]",
+            summary: "list the sets; use, nearest N, keep, show, remove one",
+            run: ExampleCommands.manage,
+            completion: .words { _ in ["use", "nearest", "keep", "show", "remove", "off"] }, mayFailLater: true),
+        Command(
             name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",
             run: BranchCommands.regenerate),
         Command(
@@ -95,6 +103,12 @@ enum CommandProblem: Error, Equatable {
     case noSuchPicture(String, numbers: [Int])
     case noPictureToGround(String, numbers: [Int])
     case modelGivesNoBoxes(model: String)
+    case noExampleAnswer
+    case noExampleQuestion
+    case picturesAreLoading(command: String)
+    case wrongExamplesCommand
+    case wrongExamplesCount(String)
+    case modelCannotCompare(model: String)
     case noSuchOption(String, nearest: String?)
     case noValue(option: String, range: String)
     case wrongValue(option: String, value: String, range: String)

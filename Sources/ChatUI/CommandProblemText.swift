@@ -17,6 +17,14 @@ extension CommandProblem: CustomStringConvertible {
                 + (numbers.isEmpty ? "There are none yet; /image attaches one" : "There are \(Self.list(numbers))")
         case .modelGivesNoBoxes(let model):
             "/ground: \(model) cannot say where things are. Emu2-Chat can; /model FILE changes the model"
+        case .noExampleAnswer: "/example: which answer should it have? Type it, as in /example Two poodles."
+        case .noExampleQuestion: "/example: write its question first, mostly a picture and what is asked of it"
+        case .picturesAreLoading(let command): "/\(command): a picture is still being read. Try again in a moment"
+        case .wrongExamplesCommand:
+            "/examples takes use SET, nearest N SET, off, keep SET, show SET or remove SET [N]; alone it lists the sets"
+        case .wrongExamplesCount(let text):
+            "/examples nearest \(text): how many? It takes 1 to \(ExamplesWish.most)"
+        case .modelCannotCompare(let model): "/examples nearest: \(model) cannot see pictures to compare them"
         case .noSuchOption(let name, let nearest?): "/set \(name): no such option. Did you mean \(nearest)?"
         case .noSuchOption(let name, nil): "/set \(name): no such option. /set alone shows all"
         case .noValue(let option, let range): "/set \(option): which value? It takes \(range)"

@@ -33,7 +33,7 @@ struct ConversationLayout {
     func lines(_ item: ConversationItem) -> [ConversationLine] {
         var lines: [ConversationLine] = []
         let bar = bar(item.speaker)
-        if let name = name(item.speaker) {
+        if let name = name(item) {
             lines.append(
                 ConversationLine(content: .text(TextLine(name, bar?.style ?? theme.dim)), bar: bar, right: right(item)))
         }
@@ -51,8 +51,12 @@ struct ConversationLayout {
         return lines
     }
 
-    private func name(_ speaker: ConversationItem.Speaker) -> String? {
-        switch speaker {
+    private func name(_ item: ConversationItem) -> String? {
+        if let example = item.example {
+            let set = SanitizedText.clean(example, newlines: .joined)
+            return item.speaker == .assistant ? "its answer" : set.isEmpty ? "example" : "example of \(set)"
+        }
+        return switch item.speaker {
         case .user: "you"
         case .assistant: "emuchat"
         case .system: "system"

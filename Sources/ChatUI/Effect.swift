@@ -17,6 +17,7 @@ package enum Effect: Equatable, Sendable {
     /// Add the question to the session and answer it; answers by `generationEventArrived`, or by `contextOverflowed`
     /// before anything is sent.
     case startGeneration(GenerationRequest)
+    case examples(ExamplesRequest)
     /// Stop the running answer; its `finished` event still comes.
     case cancelGeneration
     /// Begin an empty session.

@@ -6,6 +6,10 @@ enum GenerationReducer {
         if let editing = state.editing { return askOtherwise(&state, parts, editing) }
         let id = state.appendItem(.user, parts: parts, marks: [.waiting])
         takeWish(&state, for: id)
+        if let wish = state.examplesWish, let index = state.index(of: id) {
+            state.items[index].examplesWish = wish
+            state.examplesWish = nil
+        }
         state.waiting.append(id)
         state.scroll = nil
         state.hasNewTextBelow = false
@@ -40,6 +44,7 @@ enum GenerationReducer {
         guard case .ready = state.model, state.answer == nil, state.overflow == nil, !state.awaitsConversation,
             state.loadingModel == nil, !state.waiting.isEmpty
         else { return [] }
+        if let id = state.waiting.first, let effects = ExampleReducer.request(&state, for: id) { return effects }
         let id = state.waiting.removeFirst()
         return start(&state, id, origin: .end, remedy: nil) ?? startNext(&state)
     }
@@ -95,6 +100,7 @@ enum GenerationReducer {
         let item = state.items.remove(at: index)
         state.editor.setElements(elements(item))
         state.groundingWish = item.groundingWish
+        state.examplesWish = item.examplesWish
         return true
     }
 

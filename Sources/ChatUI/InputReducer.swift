@@ -136,6 +136,7 @@ enum InputReducer {
         state.inputErrors = []
         state.inputNote = nil
         state.sendsWhenLoaded = false
+        if state.comparing != nil { return [.cancelGeneration] }
         // What waits is taken back before what runs is stopped: the last thing asked goes first.
         if let effects = GenerationReducer.stop(&state) { return effects }
         if GenerationReducer.takeBackWaiting(&state) || BranchReducer.stopEditing(&state) { return [] }

@@ -100,6 +100,8 @@ package struct PlainTranscript: Sendable {
             return written.append(Written(id: item.id, speaker: item.speaker, parts: item.parts, marks: item.marks))
         }
         switch item.speaker {
+        case .user where item.example != nil: line("example:")
+        case .assistant where item.example != nil: line("its answer:")
         case .user: line("you:")
         case .assistant: line("emuchat:")
         case .system: line("system:")

@@ -58,6 +58,14 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         state.inputErrors = [message]
         InputReducer.giveCommandBack(&state)
         effects = []
+    case .examplesTold(let text, let isNote):
+        if isNote { state.inputNote = text } else { state.showFromTop(state.appendItem(.program, text)) }
+        effects = []
+    case .examplesFailed(let message): effects = ExampleReducer.failed(&state, message)
+    case .picturesCompared(let completed, let total):
+        state.comparing?.completed = completed
+        state.comparing?.total = total
+        effects = []
     case .diagnosed(let report):
         state.showFromTop(state.appendItem(.program, report))
         effects = []
@@ -164,8 +172,12 @@ extension AppState {
         items = conversation.items
         nextItemID = (items.map(\.id).max() ?? 0) + 1
         waiting = asked.map { question in
-            appendItem(.user, parts: question.parts, marks: question.marks)
+            let id = appendItem(.user, parts: question.parts, marks: question.marks)
+            items[items.count - 1].groundingWish = question.groundingWish
+            items[items.count - 1].examplesWish = question.examplesWish
+            return id
         }
+        comparing = nil
         awaitsConversation = false
         takenCommand = nil
         let drafted = editor.pictureNumbers.union(asked.flatMap(\.pictureNumbers))

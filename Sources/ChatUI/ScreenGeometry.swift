@@ -87,13 +87,14 @@ enum InputMessages {
             lines += TextWrapping.wrap(CompletionReducer.line(state.completions), columns: columns, style: theme.dim)
         }
         if let editing = state.editing {
-            let questions = state.items.filter { $0.speaker == .user && $0.place != nil }
+            let questions = state.items.filter { $0.speaker == .user && $0.place != nil && $0.example == nil }
             let number = questions.firstIndex { $0.place?.messageID == editing.messageID }.map { " \($0 + 1)" } ?? ""
             let text = "question\(number), asked otherwise: Enter sends it on a branch, Esc leaves it"
             lines += TextWrapping.wrap(text, columns: columns, style: theme.accent)
         }
-        if let note = GroundingReducer.note(state) {
-            lines += TextWrapping.wrap(note, columns: columns, style: theme.accent)
+        for note in [GroundingReducer.note(state), ExampleReducer.note(state)].compactMap(\.self) {
+            lines += TextWrapping.wrap(
+                SanitizedText.clean(note, newlines: .joined), columns: columns, style: theme.accent)
         }
         if let note = state.inputNote {
             lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)

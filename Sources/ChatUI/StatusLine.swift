@@ -48,7 +48,7 @@ enum StatusLine {
         let share = min(1, Double(max(0, used)) / Double(model.contextLength))
         let style = share > 0.9 ? theme.warning : theme.gauge
         // What the draft's pictures will add is known before they are sent.
-        let coming = state.draftPictureTokens
+        let coming = state.draftPictureTokens + state.unsentExampleTokens
         let count =
             "\(FigureText.grouped(used))\(coming > 0 ? "+" + FigureText.grouped(coming) : "")"
             + "/\(FigureText.grouped(model.contextLength))"
@@ -77,6 +77,9 @@ enum StatusLine {
         if let name = state.loadingModel {
             let shown = TextWidth.truncated(SanitizedText.clean(name, newlines: .joined), to: 28)
             return TextLine("loading \(shown)", theme.accent)
+        }
+        if let comparing = state.comparing {
+            return TextLine("comparing pictures \(comparing.completed)/\(comparing.total)", theme.accent)
         }
         guard let answer = state.answer else { return nil }
         if answer.isStopping { return TextLine("stopping", theme.accent) }
@@ -109,7 +112,7 @@ enum StatusLine {
         if state.isAskingToLeave {
             return Span("Ctrl-C again leaves" + (isNarrow ? "" : " · any other key stays"), theme.warning)
         }
-        if state.answer != nil { return Span("Esc stops", theme.text) }
+        if state.answer != nil || state.comparing != nil { return Span("Esc stops", theme.text) }
         if state.overflow != nil { return Span("Esc keeps editing", theme.text) }
         if state.replay != nil { return isNarrow ? Span("q leaves", theme.dim) : nil }
         if !state.waiting.isEmpty && state.editor.isEmpty { return Span("Esc takes it back", theme.text) }

@@ -33,6 +33,19 @@ package struct Prompt: Sendable, Equatable {
         messages.flatMap(\.parts).filter(\.isMedium)
     }
 
+    /// The last still picture; nil when there is none.
+    package var lastPicture: PixelImage? {
+        media.compactMap { part in if case .image(let image) = part { image } else { nil } }.last
+    }
+
+    /// The prompt with turns of examples before all that is said, behind the system text.
+    package func showing(_ examples: [PromptMessage]) -> Prompt {
+        var prompt = self
+        let start = messages.firstIndex { $0.role != .system } ?? messages.endIndex
+        prompt.messages.insert(contentsOf: examples, at: start)
+        return prompt
+    }
+
     /// The picture that the places of an answer are of, with its number among pictures, from 1: the last one. Nil where
     /// none is asked for or there is none. The makers of Emu2 train it with one picture and say nothing of several.
     package var groundedPicture: (number: Int, image: PixelImage)? {

@@ -13,7 +13,7 @@ package actor InferenceEngine: GenerationBackend {
     private nonisolated let executor: ThreadExecutor
     private let session: DecoderSession
     /// Nil for a model that cannot see.
-    private let pictures: PictureEncoder?
+    let pictures: PictureEncoder?
 
     /// Reserves the cache and starts the threads. What was made of pictures is kept in `pictureStore`, where there is one.
     package init(model: LoadedModel, pictureStore: CacheStore? = nil) throws(InferenceError) {

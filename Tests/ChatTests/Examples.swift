@@ -55,7 +55,11 @@ enum Examples {
         session.append(recording.message)
         session.append(role: .user, parts: [.text("Sure?")], at: start.advanced(byMilliseconds: 60_000))
         session.show(leaf: 3)
-        session.append(role: .user, parts: [.text("Thanks")], at: start.advanced(byMilliseconds: 90_000))
+        var thanks = Message(
+            id: session.nextID, parent: 3, role: .user, created: start.advanced(byMilliseconds: 90_000),
+            parts: [.text("Thanks")])
+        thanks.example = "thanks"
+        session.append(thanks)
         return session
     }
 }

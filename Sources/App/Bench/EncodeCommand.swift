@@ -45,7 +45,7 @@ struct EncodeCommand: AsyncParsableCommand {
         let threads = model.threads ?? ThreadPool.availableProcessors
         let pool = ThreadPool(threadCount: threads)
         let cancelled = CancellationFlag()
-        let interruption = Interruption { cancelled.set() }
+        let interruption = Interruption { cancelled.cancel() }
         defer { interruption.end() }
         var progress = ProgressLine()
         var (samples, features) = ([Double](), [Float]())
@@ -54,7 +54,7 @@ struct EncodeCommand: AsyncParsableCommand {
             let result: [Float]?
             do throws(ModelError) {
                 result = try visual.features(
-                    of: picture, slots: visual.imageSlots, pool: pool, isCancelled: { cancelled.isSet },
+                    of: picture, slots: visual.imageSlots, pool: pool, isCancelled: { cancelled.isCancelled },
                     progress: { layer in
                         let done = run * visual.encoderLayerCount + layer
                         progress.show(

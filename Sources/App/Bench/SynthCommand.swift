@@ -1,6 +1,7 @@
 import ArgumentParser
 import Conversion
 import Foundation
+import Generation
 import ModelFiles
 import Tensor
 
@@ -73,7 +74,7 @@ struct SynthCommand: AsyncParsableCommand {
         let threadCount = threads ?? ThreadPool.availableProcessors
         var progress = TransferProgress("writing")
         let cancelled = CancellationFlag()
-        let interruption = Interruption { cancelled.set() }
+        let interruption = Interruption { cancelled.cancel() }
         defer { interruption.end() }
         let began = ContinuousClock.now
         var bytes = 0
@@ -87,11 +88,13 @@ struct SynthCommand: AsyncParsableCommand {
             switch (format, targetType, elementType) {
             case (.gguf, let type?, _):
                 try model.write(
-                    to: target, type: type, seed: seed, threadCount: threadCount, isCancelled: { cancelled.isSet },
+                    to: target, type: type, seed: seed, threadCount: threadCount,
+                    isCancelled: { cancelled.isCancelled },
                     progress: show)
             case (.checkpoint, _, let type?):
                 try model.writeCheckpoint(
-                    to: target, type: type, seed: seed, threadCount: threadCount, isCancelled: { cancelled.isSet },
+                    to: target, type: type, seed: seed, threadCount: threadCount,
+                    isCancelled: { cancelled.isCancelled },
                     progress: show)
             default: return
             }

@@ -168,6 +168,8 @@ final class ChatEffects: Sendable {
             Task.detached { [mailbox, shelf] in mailbox.post(shelf.probe(probe)) }
         case .startGeneration(let request):
             queue.yield { [keeper] in await keeper.answer(request) }
+        case .examples(let request):
+            queue.yield { [keeper] in await keeper.perform(request) }
         case .cancelGeneration:
             Task.detached { [keeper] in await keeper.cancel() }
         case .startNewSession:

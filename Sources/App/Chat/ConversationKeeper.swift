@@ -11,7 +11,7 @@ import Pixels
 package actor ConversationKeeper {
     private let store: SessionStore
     private var shelf: PictureShelf?
-    private var mailbox: ActionMailbox?
+    private(set) var mailbox: ActionMailbox?
     private var engine: InferenceEngine?
     /// nil until there is something to save.
     private var writer: SessionWriter?
@@ -22,6 +22,8 @@ package actor ConversationKeeper {
     private var run: GenerationRun?
     private var isCancelled = false
     private var isClosing = false
+    /// Of pictures of examples that are being compared.
+    private var comparison: CancellationFlag?
 
     private static let application = "emuchat \(emuchatVersion)"
 
@@ -139,12 +141,45 @@ package actor ConversationKeeper {
         }
     }
 
+    // MARK: Examples
+
+    /// What examples need; nil before there is a screen.
+    var examples: ConversationExamples? {
+        shelf.map { ConversationExamples(sets: .users, store: store, shelf: $0) }
+    }
+
+    var currentSession: Session { session }
+
+    var backend: InferenceEngine? { engine }
+
+    /// Adds examples at the end of the branch that is shown.
+    func add(_ examples: [Example], ofSet set: String, systemText: String?) {
+        if let systemText { updateSystem(systemText, in: &session) }
+        for example in examples { session.append(example, ofSet: set, at: .now()) }
+        save()
+    }
+
+    func showCurrentBranch(reserved: Set<Int>) {
+        mailbox?.post(.branchShown(mapped(reserved: reserved)))
+    }
+
+    /// What stops the comparison that begins.
+    func beginComparing() -> CancellationFlag {
+        let flag = CancellationFlag()
+        if isClosing { flag.cancel() }
+        comparison = flag
+        return flag
+    }
+
+    func endComparing() { comparison = nil }
+
     // MARK: Answers
 
     /// Stops the running answer, or the one that is about to start.
     package func cancel() {
         isCancelled = true
         run?.cancel()
+        comparison?.cancel()
     }
 
     /// Stops the running answer, and every one that is still asked for as soon as its question is saved.

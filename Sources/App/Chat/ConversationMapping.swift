@@ -52,12 +52,14 @@ struct ConversationMapping {
         let grounding = grounding(message)
         // The marks are not for people.
         if let grounding { parts = [.text(grounding.answer.text)] }
-        return ConversationItem(
+        var item = ConversationItem(
             id: message.id, speaker: speaker(message.role), parts: parts,
             time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message),
             place: branches.map {
                 BranchPlace(messageID: message.id, alternatives: $0.alternatives(to: message))
             }, grounding: grounding)
+        item.example = message.example
+        return item
     }
 
     private func grounding(_ message: Message) -> ConversationItem.Grounding? {

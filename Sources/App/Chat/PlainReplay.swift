@@ -69,7 +69,9 @@ struct PlainReplay {
     ) throws(CommandError) {
         switch event {
         case .messageAppeared(let message):
-            try StandardOutput.write(Self.speaker(message.role) + "\n")
+            let isExample = message.example != nil
+            let speaker = isExample ? message.role == .user ? "example:" : "its answer:" : Self.speaker(message.role)
+            try StandardOutput.write(speaker + "\n")
             for part in message.parts {
                 switch part.content {
                 case .text(let text):

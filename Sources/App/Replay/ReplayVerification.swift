@@ -20,7 +20,7 @@ struct ReplayVerification {
         let verifier = AnswerVerifier(
             session: session, store: store, modelPath: modelPath, threadCount: threadCount)
         let running = Mutex<GenerationRun?>(nil)
-        let isInterrupted = Generation.CancellationFlag()
+        let isInterrupted = CancellationFlag()
         let interruption = Interruption {
             isInterrupted.cancel()
             running.withLock { $0?.cancel() }

@@ -29,7 +29,7 @@ extension SessionExport {
     /// - Parameter numbers: of its pictures and clips, by their place among its parts.
     private func article(_ message: Message, _ numbers: [Int: Int]) -> String {
         var text = "<article class=\"\(message.role.rawValue)\" id=\"message-\(message.id)\">\n"
-        text += "<header><b>\(message.role.speaker)</b> <time>\(time(message))</time></header>\n<div>"
+        text += "<header><b>\(speaker(message))</b> <time>\(time(message))</time></header>\n<div>"
         if let grounding = grounding(message) {
             text += Self.escaped(grounding.answer.text) + "</div>\n" + places(grounding.lines)
         } else {

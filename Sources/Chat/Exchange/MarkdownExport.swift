@@ -6,7 +6,7 @@ extension SessionExport {
     var markdown: String {
         var text = "# \(SessionNaming.printable(session.title))\n"
         for message in branch {
-            text += "\n## \(message.role.speaker) · \(time(message))\n\n"
+            text += "\n## \(speaker(message)) · \(time(message))\n\n"
             if let grounding = grounding(message) {
                 text += grounding.answer.text + "\n"
                 text += grounding.lines.map { line in

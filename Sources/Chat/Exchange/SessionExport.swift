@@ -110,6 +110,12 @@ package struct SessionExport {
         return numbers
     }
 
+    /// The speaker's name; nobody said what is an example.
+    func speaker(_ message: Message) -> String {
+        guard message.example != nil else { return message.role.speaker }
+        return message.role == .user ? "Example" : "Its answer"
+    }
+
     /// When a message was written, in words of ISO 8601 without fractions.
     func time(_ message: Message) -> String {
         let text = message.created.description
