@@ -14,7 +14,7 @@ package struct EmuchatCommand: AsyncParsableCommand {
         subcommands: [
             ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ExamplesCommand.self,
             ModelCommand.self,
-            TokenizeCommand.self, ConvertCommand.self, DoctorCommand.self,
+            TokenizeCommand.self, ConvertCommand.self, SelfTestCommand.self, DoctorCommand.self,
         ],
         defaultSubcommand: ChatCommand.self)
 
