@@ -6,7 +6,10 @@ import Tensor
 
 /// Options that choose and load a model.
 package struct ModelArguments: ParsableArguments {
-    @Option(name: .long, help: ArgumentHelp("A GGUF file instead of the built-in model.", valueName: "file"))
+    @Option(
+        name: .long,
+        help: ArgumentHelp(
+            "A GGUF file, or the folder of a published checkpoint, instead of the built-in model.", valueName: "path"))
     var model: String?
 
     @Option(help: ArgumentHelp("Tokens that the context holds.", valueName: "n"))

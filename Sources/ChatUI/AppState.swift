@@ -288,6 +288,9 @@ package struct AppState: Equatable, Sendable {
         }
     }
 
+    /// Whether nothing has been said yet but under whose terms the model may be used.
+    var isUntouched: Bool { items.allSatisfy { $0.speaker == .program && $0.text == loadedModel?.termsToTell } }
+
     package func item(_ id: ConversationItem.ID) -> ConversationItem? {
         index(of: id).map { items[$0] }
     }

@@ -8,7 +8,11 @@ enum StartScreen {
         var lines: [TextLine] = [
             TextLine([Span("emuchat", theme.accent), Span(" " + state.setting.version, theme.dim)])
         ]
-        lines += model(state, theme, columns) + [TextLine()]
+        lines += model(state, theme, columns)
+        let terms = terms(state, theme, columns)
+        // Under whose terms the model may be used is told whole, or not here.
+        lines = lines.count + terms.count > area.size.rows ? terms : lines + terms
+        lines.append(TextLine())
         let sessions = self.sessions(state, theme, columns)
         // Small screens drop what is known least missed: the later things to try.
         let room = area.size.rows - lines.count - (sessions.isEmpty ? 0 : sessions.count + 1) - 1
@@ -32,6 +36,11 @@ enum StartScreen {
         ("/set temperature 0.7", "change how answers are sampled"),
         ("/help", "all commands and keys"),
     ]
+
+    private static func terms(_ state: AppState, _ theme: Theme, _ columns: Int) -> [TextLine] {
+        guard !state.items.isEmpty, let terms = state.loadedModel?.termsToTell else { return [] }
+        return TextWrapping.wrap(SanitizedText.clean(terms), columns: columns, style: theme.text)
+    }
 
     private static func model(_ state: AppState, _ theme: Theme, _ columns: Int) -> [TextLine] {
         let text: Span

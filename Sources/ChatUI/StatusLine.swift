@@ -84,6 +84,7 @@ enum StatusLine {
         guard let answer = state.answer else { return nil }
         if answer.isStopping { return TextLine("stopping", theme.accent) }
         guard let progress = answer.progress else {
+            if answer.isProvisional { return TextLine("choosing among \(state.options.beamCount) beams", theme.accent) }
             return answer.tokens == 0 ? TextLine("thinking", theme.accent) : nil
         }
         let share = progress.total > 0 ? Double(progress.completed) / Double(progress.total) : 0

@@ -39,7 +39,7 @@ private func conversationView(_ state: AppState, theme: Theme) -> Frame {
         return frame
     }
     let geometry = ScreenGeometry(state)
-    if state.items.isEmpty && state.replay == nil {
+    if state.isUntouched && state.replay == nil {
         StartScreen.draw(state, theme, geometry.conversation, &frame)
     } else {
         ConversationView.draw(state, theme, geometry, &frame)

@@ -88,6 +88,34 @@ private let emu2 = TestSupport.shared?.appendingPathComponent("golden/emu2-tiny/
         #expect(nearest.promptIDs == dogLast)
     }
 
+    /// The base model, which has no roles, gets them one after another as they stand: as its makers count figures.
+    @Test(.enabled(if: emu2 != nil, "../shared is missing")) func theBaseModelsExamplesAreTheRecordedOnes() throws {
+        // The names are the file's.
+        // swift-format-ignore: AlwaysUseLowerCamelCase
+        struct Golden: Decodable {
+            struct Case: Decodable {
+                let name: String
+                let input_ids: [Int32]
+            }
+
+            let text_cases: [Case]
+        }
+        let folder = try #require(TestSupport.shared).appendingPathComponent("golden/emu2-tiny/gen")
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+        let recorded = try #require(golden.text_cases.first { $0.name == "base_fewshot" })
+        let dog = try #require(TestSupport.sharedImage("dog2.jpg")).path
+        let shapes = try #require(TestSupport.sharedImage("shapes.jpeg")).path
+        for (picture, answer) in [(dog, "[red, white, 3, bottom left]."), (shapes, "[blue, black, 1, top left].")] {
+            let added = try runner.emuchat("examples", "add", "count", "--image", picture, "--answer", answer)
+            #expect(added.status == 0, "\(added.errorText)")
+        }
+        let result = try runner.emuchat(
+            "ask", "--model", folder.path, "--max-tokens", "1", "--json", "--examples", "count", "--image", dog, "")
+        #expect(result.status == 0, "\(result.errorText)")
+        #expect(try result.answer().promptIDs == recorded.input_ids)
+    }
+
     @Test(.enabled(if: emu2 != nil, "../shared is missing")) func theSelfTestRunsThrough() throws {
         let model = try #require(emu2).path
         let images = try #require(TestSupport.sharedImage("squirrel.jpeg")).deletingLastPathComponent().path

@@ -168,6 +168,17 @@ enum Screens {
             chat.type("/edit 1\n")
             return chat
         },
+        Screen(name: "terms") { size in
+            var chat = ScriptedChat(
+                columns: size.columns, rows: size.rows,
+                model: .loading(name: "emu2", share: nil, since: ScriptedChat.noon))
+            var model = ScriptedChat.seeingModel
+            model.termsToTell =
+                "Emu2-Chat: Emu2's weights derive from Meta's LLaMA 1 and follow its terms: non-commercial research use "
+                + "only, for those to whom Meta granted access."
+            chat.act(.modelLoaded(model))
+            return chat
+        },
         Screen(name: "grounded") { size in
             var chat = ScriptedChat(
                 columns: size.columns, rows: size.rows, model: .ready(ScriptedChat.seeingModel))

@@ -96,6 +96,7 @@ import Testing
         chat.start()
         chat.act(.generationEventArrived(.provisional("<phrase> a cat </phrase> <object> <patch_index_0001>")))
         #expect(chat.state.items.last?.text == "a cat")
+        #expect(chat.frame.plainText.contains("choosing among"))
         chat.act(.generationEventArrived(.provisional(answer)))
         #expect(chat.state.items.last?.text == "the dog [1] sleeps.")
         chat.answer(answer)

@@ -56,6 +56,11 @@ import Testing
         bound.termsToTell = "Only for research."
         chat.act(.modelLoaded(bound))
         #expect(chat.state.items.last?.parts == [.text("Only for research.")])
+        // Beside what there is to try, and then atop the conversation.
+        #expect(
+            chat.frame.plainText.contains("Only for research.") && chat.frame.plainText.contains("/image ~/dog.jpg"))
+        chat.type("Hello\n")
+        #expect(chat.frame.plainText.contains("Only for research.") && !chat.frame.plainText.contains("~/dog.jpg"))
     }
 
     @Test func systemMessagesOfTheModelGoByTheirNames() {

@@ -50,8 +50,8 @@ struct ConversationExamples {
         let rows = found.map { "\($0.name): \(counted($0.examples, "example")), \(counted($0.pictures, "picture"))" }
         let lines = rows + problems.map { "⚠ \($0.description)" }
         let usage =
-            "/examples use SET puts them before what is asked next, nearest N SET those nearest to its picture, "
-            + "keep SET keeps this conversation's, show SET and remove SET [N] do what they say."
+            "/examples use SET puts them before what is asked next, nearest N SET those nearest to its picture "
+            + "(by the encoder's mean features, our own choice), keep SET keeps this conversation's, show SET and remove SET [N] do what they say."
         return (lines.isEmpty ? ["there are no sets yet"] : lines).joined(separator: "\n") + "\n" + usage
     }
 

@@ -11,7 +11,9 @@ struct ExamplesCommand: AsyncParsableCommand {
         abstract: "Keep examples, a picture with a question and its answer, to show a model what is wanted.",
         discussion: """
             emuchat ask --examples SET gives a model all examples of a set before its question, with --rices N the N \
-            whose pictures are most like the question's. In the chat: /example and /examples.
+            whose pictures are most like the question's. In the chat: /example and /examples. A chat model gets them as \
+            turns; a base model gets question and answer as they stand, one example after another, as its makers do it: \
+            what is to stand between them belongs to the answers.
             """,
         subcommands: [
             ListExamplesCommand.self, ShowExamplesCommand.self, AddExampleCommand.self, RemoveExamplesCommand.self,
