@@ -20,6 +20,34 @@ package struct SHA256Digest: Hashable, Sendable {
         bytes = digest
     }
 
+    /// Hashes a large buffer piece by piece; `finished` is told each piece that was read and is not needed any more.
+    package init(
+        of buffer: UnsafeRawBufferPointer, pieceBytes: Int, finished: (UnsafeRawBufferPointer) -> Void
+    ) {
+        precondition(pieceBytes > 0, "pieces of nothing")
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        let context = EVP_MD_CTX_new()
+        defer { EVP_MD_CTX_free(context) }
+        var isWell = context != nil && EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
+        var first = 0
+        while isWell, first < buffer.count {
+            let piece = UnsafeRawBufferPointer(rebasing: buffer[first..<min(buffer.count, first + pieceBytes)])
+            isWell = EVP_DigestUpdate(context, piece.baseAddress, piece.count) == 1
+            finished(piece)
+            first += piece.count
+        }
+        guard isWell, EVP_DigestFinal_ex(context, &digest, nil) == 1 else {
+            // Without memory for the context all of it is hashed at once.
+            self.init(of: buffer)
+            return
+        }
+        self.init(bytes: digest)
+    }
+
+    private init(bytes: [UInt8]) {
+        self.bytes = bytes
+    }
+
     /// Hashes contiguous bytes.
     package init(of bytes: some ContiguousBytesSource) {
         self = bytes.withUnsafeBytes { SHA256Digest(of: $0) }

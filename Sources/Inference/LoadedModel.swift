@@ -175,6 +175,7 @@ package final class LoadedModel: Sendable {
             for tensor in file.tensors.values.filter({ $0.name.hasPrefix(prefix) }).sorted(by: { $0.name < $1.name }) {
                 parts += Array("\(tensor.name) \(tensor.shape) \(tensor.type.name)\n".utf8)
                 parts += SHA256Digest(of: tensor.bytes).bytes
+                if precision == .fast { file.discard(tensor.bytes) }
             }
             // Sizes that no shape shows, such as the number of heads and the norms' epsilon.
             for key in file.metadata.keys.filter({ $0.hasPrefix("\(description.architecture).") }).sorted() {
@@ -213,9 +214,8 @@ package final class LoadedModel: Sendable {
     package func hexadecimalDigest() -> String {
         digest.withLock { known in
             if let known { return known }
-            let computed = file.digest().hexadecimal
-            // What was packed is not read from the file again.
-            if precision == .fast { file.discard(file.mapping.bytes) }
+            // What was packed is not read from the file again, and must not stand in memory beside it.
+            let computed = file.digest(keepsPages: precision == .exact).hexadecimal
             known = computed
             return computed
         }

@@ -65,10 +65,10 @@ package final class GGUFFile: Sendable {
     }
 
     /// SHA-256 of the whole file; of a checkpoint, that of its header's and its files' digests one after another. Slow on
-    /// large files, since it reads all of them.
-    package func digest() -> SHA256Digest {
-        guard !weightFiles.isEmpty else { return mapping.digest() }
-        return SHA256Digest(of: ([mapping] + weightFiles).flatMap { $0.digest().bytes })
+    /// large files, since it reads all of them; without `keepsPages` what was read is given back at once.
+    package func digest(keepsPages: Bool = true) -> SHA256Digest {
+        guard !weightFiles.isEmpty else { return mapping.digest(keepsPages: keepsPages) }
+        return SHA256Digest(of: ([mapping] + weightFiles).flatMap { $0.digest(keepsPages: keepsPages).bytes })
     }
 
     /// Says that weights will not be read soon, so that they take no memory; they stay valid.

@@ -68,9 +68,14 @@ package final class MappedFile: Sendable {
         madvise(UnsafeMutableRawPointer(mutating: base + first), end - first, MADV_DONTNEED)
     }
 
-    /// SHA-256 of the whole file; reads all of it.
-    package func digest() -> SHA256Digest {
-        SHA256Digest(of: bytes)
+    /// Bytes that are hashed before their memory is given back.
+    private static let digestPieceBytes = 64 << 20
+
+    /// SHA-256 of the whole file; reads all of it. Without `keepsPages` it takes no memory afterwards, and little meanwhile.
+    package func digest(keepsPages: Bool = true) -> SHA256Digest {
+        keepsPages
+            ? SHA256Digest(of: bytes)
+            : SHA256Digest(of: bytes, pieceBytes: Self.digestPieceBytes) { discard($0) }
     }
 
     /// What the first bytes look like.

@@ -128,6 +128,7 @@ func failure(reading bytes: [UInt8]) throws -> ModelFileError? {
             process.waitUntilExit()
             let output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
             #expect(output.hasPrefix(try GGUFFile(path: path).digest().hexadecimal))
+            #expect(try GGUFFile(path: path).digest(keepsPages: false) == GGUFFile(path: path).digest())
         }
     }
 
