@@ -135,6 +135,33 @@ import Testing
         #expect(result.text.contains("generated \(id)"))
     }
 
+    /// A model that sees is shown the same colours again, also those under transparency, and asked for places again.
+    @Test(.enabled(if: TestSupport.shared != nil, "../shared is missing"))
+    func whatWasSeenAndAskedForIsTheSame() async throws {
+        let model = try #require(TestSupport.shared).appendingPathComponent("golden/emu2-tiny/chat").path
+        let keeper = try ConversationKeeper(store: store, opening: "talk")
+        let shelf = PictureShelf(store: store, colors: .none)
+        let engine = try InferenceEngine(
+            model: LoadedModel(path: model, options: ModelOptions(contextLength: 512, threadCount: 2)))
+        await keeper.connect(shelf: shelf, mailbox: ActionMailbox(wake: {}))
+        await keeper.use(engine)
+        let picture = TestSupport.fixture("MediaTests", "hidden-colours.png").path
+        _ = shelf.load(PictureRequest(number: 1, path: picture))
+        var options = GenerationOptions(maximumTokens: 24, temperature: 2, topP: 1, seed: 7)
+        for turn in 0..<4 {
+            options.seed = UInt64(turn)
+            await keeper.answer(
+                GenerationRequest(
+                    question: ConversationItem(id: 1, speaker: .user, parts: [.picture(1), .text("Where?")]),
+                    answerID: 2, systemText: nil, options: options,
+                    grounding: turn % 2 == 0 ? Answer.Grounding(picture: turn + 1) : nil))
+        }
+        let answers = try store.load("talk").messages.compactMap(\.answer)
+        #expect(answers.map { $0.grounding?.picture } == [1, nil, 3, nil])
+        let result = try verify()
+        #expect(result.text == "4 of 4 answers agree.\n", "\(result.text)\(result.errorText)")
+    }
+
     @Test func whatCannotBeVerifiedIsSaid() async throws {
         try await record(turns: 1)
         let model = URL(fileURLWithPath: ProgramRunner.tinyModel)

@@ -134,7 +134,7 @@ actor AnswerVerifier {
 
     private func prompt(_ message: Message, _ answer: Answer) throws -> Prompt {
         let asked = try session.branchPrompt(to: message.parent, dropping: answer.dropped) { file throws in
-            try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).pixels
+            try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).seenPixels
         }
         let wished = answer.grounding == nil ? asked : asked.askingForBoxes()
         guard answer.continuedTokens > 0, let beginning = AnswerBeginning(message, tokens: answer.continuedTokens)
