@@ -198,6 +198,17 @@ package struct Message: Sendable, Equatable {
     }
 }
 
+extension Message {
+    /// The words as people read them: of an answer that says where things are, without the marks that say so.
+    package var readableText: String {
+        let text = text
+        guard role == .assistant, text.utf8.contains(UInt8(ascii: "<")), text.contains("<patch_index_") else {
+            return text
+        }
+        return GroundedAnswer(text, numbered: false).text
+    }
+}
+
 /// An element of a message.
 package struct Part: Sendable, Equatable {
     package enum Content: Sendable, Equatable {

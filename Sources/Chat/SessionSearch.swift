@@ -46,7 +46,7 @@ package struct SessionQuery: Sendable {
         var candidates = [(index: Int, rank: Double)]()
         var occurrences = 0
         for (index, message) in session.messages.enumerated() {
-            let text = FoldedText(message.text)
+            let text = FoldedText(message.readableText)
             var found = 0
             var rank = 0.0
             for (number, term) in terms.enumerated() {
@@ -75,7 +75,7 @@ package struct SessionQuery: Sendable {
         let shown = Set(session.activeBranch.map(\.id))
         let matches = finding.messages.prefix(SessionHit.matchesShown).map { index -> SessionHit.Match in
             let message = session.messages[index]
-            let excerpt = Excerpt(of: message.text, around: terms)
+            let excerpt = Excerpt(of: message.readableText, around: terms)
             return SessionHit.Match(
                 messageID: message.id, role: message.role, isOnShownBranch: shown.contains(message.id),
                 excerpt: excerpt.text, marks: excerpt.marks)

@@ -27,6 +27,22 @@ struct SearchTests {
 
     private func names(_ text: String) throws -> [String] { try store.search(text).hits.map(\.name) }
 
+    @Test func marksOfPlacesAreNotSearchedNorShown() throws {
+        var session = Session(created: Examples.start)
+        session.append(role: .user, parts: [.text("Where?")], at: Examples.start)
+        let box = (0..<4).map { " <patch_index_000\($0)>" }.joined()
+        session.append(
+            role: .assistant, parts: [.text("<phrase> the poodle </phrase> <object>\(box) </object> sleeps")],
+            at: Examples.start)
+        _ = try store.create(named: "places", session)
+        #expect(try names("\"poodle sleeps\"") == ["places"])
+        #expect(try names("object") == [] && names("patch") == [])
+        #expect(try store.search("poodle").hits.first?.matches.first?.excerpt == "the poodle sleeps")
+        // What a user writes is what it is.
+        try keep("written", ["what is <patch_index_0001>?"])
+        #expect(try names("patch") == ["written"])
+    }
+
     @Test func allWordsAreFoundWhateverTheirSpelling() throws {
         try keep("cafe", ["Who waits in the Café?", "An ＥＭＵ, with a straße of its own"])
         try keep("dogs", ["Which poodle is older?"])
