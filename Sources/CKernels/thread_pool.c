@@ -25,6 +25,9 @@ struct emu_pool {
     _Alignas(64) _Atomic uint32_t wake_count;
     _Atomic uint32_t sleepers;
     _Atomic bool stopping;
+    _Atomic bool cancelled;
+    emu_pool_question is_cancelled;
+    void *question;
     emu_loop_body body;
     void *context;
     int worker_count;
@@ -43,6 +46,19 @@ static inline void pause_briefly(void) {
 #endif
 }
 
+/// Asks whether what is computed is still wanted. Only the caller's thread asks, so the question need not bear several.
+static inline void ask(emu_pool *pool) {
+    if (pool->is_cancelled != NULL && pool->is_cancelled(pool->question)) {
+        atomic_store_explicit(&pool->cancelled, true, memory_order_relaxed);
+    }
+}
+
+/// Runs one claimed item, unless the loop was cancelled.
+static inline void run_item(emu_pool *pool, uint32_t index, int thread, emu_loop_body body, void *context) {
+    if (thread == 0) ask(pool);
+    if (!atomic_load_explicit(&pool->cancelled, memory_order_relaxed)) body(context, index, thread);
+}
+
 /// Works on the current loop until all its items are claimed.
 static void work(emu_pool *pool, int thread) {
     uint64_t seen = atomic_load_explicit(&pool->loop, memory_order_acquire);
@@ -52,7 +68,7 @@ static void work(emu_pool *pool, int thread) {
             continue;
         }
         // The claimed item keeps the loop alive, so body and context are this loop's.
-        pool->body(pool->context, (uint32_t)seen - 1, thread);
+        run_item(pool, (uint32_t)seen - 1, thread, pool->body, pool->context);
         atomic_fetch_add_explicit(&pool->completed, 1, memory_order_release);
         seen = atomic_load_explicit(&pool->loop, memory_order_acquire);
     }
@@ -98,6 +114,9 @@ emu_pool *emu_pool_create(int threads) {
     atomic_init(&pool->wake_count, 0);
     atomic_init(&pool->sleepers, 0);
     atomic_init(&pool->stopping, false);
+    atomic_init(&pool->cancelled, false);
+    pool->is_cancelled = NULL;
+    pool->question = NULL;
     pool->body = NULL;
     pool->context = NULL;
     pool->worker_count = 0;
@@ -125,10 +144,17 @@ int emu_pool_threads(const emu_pool *pool) { return pool == NULL ? 1 : pool->wor
 
 void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *context) {
     if (count == 0) return;
-    if (pool == NULL || pool->worker_count == 0 || count == 1) {
+    if (pool == NULL) {
         for (uint32_t i = 0; i < count; i++) body(context, i, 0);
         return;
     }
+    if (pool->worker_count == 0 || count == 1) {
+        for (uint32_t i = 0; i < count; i++) run_item(pool, i, 0, body, context);
+        return;
+    }
+    // The caller may come to claim no item of its own.
+    ask(pool);
+    if (atomic_load_explicit(&pool->cancelled, memory_order_relaxed)) return;
     pool->body = body;
     pool->context = context;
     atomic_store_explicit(&pool->completed, 0, memory_order_relaxed);
@@ -144,4 +170,18 @@ void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *cont
             sched_yield();
         }
     }
+}
+
+void emu_pool_begin_cancellable(emu_pool *pool, emu_pool_question is_cancelled, void *context) {
+    if (pool == NULL) return;
+    atomic_store_explicit(&pool->cancelled, false, memory_order_relaxed);
+    pool->is_cancelled = is_cancelled;
+    pool->question = context;
+}
+
+bool emu_pool_end_cancellable(emu_pool *pool) {
+    if (pool == NULL) return false;
+    pool->is_cancelled = NULL;
+    pool->question = NULL;
+    return atomic_exchange_explicit(&pool->cancelled, false, memory_order_relaxed);
 }

@@ -3,8 +3,8 @@ import Tensor
 
 /// One sequence in a key-value cache: what it holds, how it grows, and how a new prompt reuses its beginning.
 package final class DecoderSession {
-    /// Rows of one prefill pass: enough to use each weight many times, few enough that a layer, after which cancelling
-    /// is looked for, takes well under a tenth of a second (5 GFLOP) on two cores.
+    /// Rows of one prefill pass: enough to use each weight many times, few enough that a pass, after which progress is
+    /// told, takes seconds even with the largest models.
     static func prefillRows(_ configuration: DecoderConfiguration) -> Int {
         let attention = 2 * configuration.width * (configuration.attentionHeads * configuration.headSize)
         let perLayer =
@@ -154,11 +154,11 @@ package final class DecoderSession {
         }
         let positions = items.count..<items.count + part.count
         let batch = DecoderBatch(sequence: sequence, positions: positions)
-        guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
-            return false
+        let isDone = pool.cancellable(isCancelled) {
+            decoder.forward(batch, cache: cache, workspace: workspace, pool: pool)
         }
-        items.append(contentsOf: part)
-        return true
+        if isDone { items.append(contentsOf: part) }
+        return isDone
     }
 
     // MARK: Beams
@@ -231,9 +231,10 @@ package final class DecoderSession {
         decoder.embed(continuations.map(\.token)[...], into: workspace.hidden.pointer)
         let batch = DecoderBatch(
             positions: Array(repeating: beams.position, count: next.count), sequences: next)
-        guard decoder.forward(batch, cache: cache, workspace: workspace, pool: pool, isCancelled: isCancelled) else {
-            return nil
+        let isDone = pool.cancellable(isCancelled) {
+            decoder.forward(batch, cache: cache, workspace: workspace, pool: pool)
         }
+        guard isDone else { return nil }
         decoder.logits(
             hidden: workspace.hidden.pointer, count: next.count, into: logitsBuffer.pointer, workspace: workspace,
             pool: pool)

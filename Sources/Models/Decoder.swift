@@ -14,11 +14,8 @@ package protocol Decoder: Sendable {
 
     /// Runs rows through all layers, extending the cache: workspace.hidden[N, width] is read and replaced.
     ///
-    /// - Returns: false when `isCancelled` said so between layers; hidden states and the rows' cache slots are then void.
-    func forward(
-        _ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool,
-        isCancelled: () -> Bool
-    ) -> Bool
+    /// Within `ThreadPool.cancellable` it can be stopped: hidden states and the rows' cache slots are then void.
+    func forward(_ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool)
 
     /// Final norm and head for `count` rows of hidden states: out[count, vocabularySize].
     func logits(

@@ -42,8 +42,8 @@ package struct EvaVisionTransformer: Sendable {
             if let base = positions.baseAddress { Kernels.add(hidden, base, count: positions.count) }
         }
         for (layer, block) in blocks.enumerated() {
-            if isCancelled() { return nil }
-            block.apply(workspace, angles: angles, pool: pool)
+            let isDone = pool.cancellable(isCancelled) { block.apply(workspace, angles: angles, pool: pool) }
+            guard isDone else { return nil }
             progress(layer + 1)
         }
         finalNorm?.apply(hidden, rows: workspace.tokenCount, into: hidden, pool: pool)

@@ -33,19 +33,16 @@ package struct Gemma3Decoder: Decoder {
     }
 
     package func forward(
-        _ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool,
-        isCancelled: () -> Bool
-    ) -> Bool {
+        _ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool
+    ) {
         precondition(batch.count <= workspace.maximumRows, "more rows than the workspace holds")
         let (globalView, globalAngles) = (AttentionView(batch), globalRotary.angles(batch))
         let (localView, localAngles) = (AttentionView(batch, window: window), localRotary.angles(batch))
         for (layer, block) in blocks.enumerated() {
-            if isCancelled() { return false }
             block.apply(
                 layer: layer, view: block.isLocal ? localView : globalView,
                 angles: block.isLocal ? localAngles : globalAngles, cache: cache, workspace: workspace, pool: pool)
         }
-        return true
     }
 
     package func logits(

@@ -23,16 +23,13 @@ package struct LlamaDecoder: Decoder {
     }
 
     package func forward(
-        _ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool,
-        isCancelled: () -> Bool
-    ) -> Bool {
+        _ batch: DecoderBatch, cache: KeyValueCache, workspace: DecoderWorkspace, pool: ThreadPool
+    ) {
         precondition(batch.count <= workspace.maximumRows, "more rows than the workspace holds")
         let (view, angles) = (AttentionView(batch), rotary.angles(batch))
         for (layer, block) in blocks.enumerated() {
-            if isCancelled() { return false }
             block.apply(layer: layer, view: view, angles: angles, cache: cache, workspace: workspace, pool: pool)
         }
-        return true
     }
 
     package func logits(

@@ -29,7 +29,7 @@ package protocol VisualModel: Sendable {
 
     /// What the encoder makes of a picture, before it is fitted to the decoder: [slots, features]; nil when cancelled.
     ///
-    /// The same picture gives the same bits whatever else is computed. `isCancelled` is asked before each layer,
+    /// The same picture gives the same bits whatever else is computed. `isCancelled` is asked within each layer,
     /// `progress` told the layers done after it.
     func features(
         of image: PixelImage, slots: Int, pool: ThreadPool, isCancelled: () -> Bool, progress: (Int) -> Void

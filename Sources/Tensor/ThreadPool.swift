@@ -28,6 +28,24 @@ package final class ThreadPool: @unchecked Sendable {
         return scratchBuffer.map { UnsafeMutableRawPointer($0.pointer) }
     }
 
+    /// Runs `body`, whose operations on this pool end within one piece of work once `isCancelled` says so.
+    ///
+    /// Not to be nested. Weights of any size are covered: a piece is some rows of one product, never a whole layer.
+    /// - Returns: false when something was left undone; everything that `body` computed is then void.
+    package func cancellable(
+        _ isCancelled: () -> Bool, _ body: () -> Void
+    ) -> Bool {
+        withoutActuallyEscaping(isCancelled) { question in
+            var question = question
+            return withUnsafeMutablePointer(to: &question) { question in
+                emu_pool_begin_cancellable(
+                    handle, { $0?.assumingMemoryBound(to: (() -> Bool).self).pointee() ?? false }, question)
+                body()
+                return !emu_pool_end_cancellable(handle)
+            }
+        }
+    }
+
     deinit {
         emu_pool_destroy(handle)
     }

@@ -138,6 +138,39 @@ import Testing
         #expect(session.tokens == [1, 2, 3, 4])
     }
 
+    /// However large a model's layers are, stopping is looked for within them.
+    @Test(arguments: [1, 2]) func cancelsWithinALayer(threads: Int) throws {
+        let path = TestSupport.fixture("InferenceTests", "tiny-llama-f32.gguf").path
+        let prompt: [Int32] = [1, 2, 3, 4, 5, 6, 7, 8]
+        let whole = try session(path, threads: threads)
+        var questions = 0
+        let isWhole = whole.append(
+            prompt[...],
+            isCancelled: {
+                questions += 1
+                return false
+            })
+        #expect(isWhole)
+        // Each layer has two norms, two products with several matrices, two with one, and the attention.
+        #expect(questions > 6 * 2, "asked \(questions) times")
+        let logits = Array(whole.logits)
+
+        let stopped = try session(path, threads: threads)
+        for last in stride(from: 1, through: 5, by: 1) {
+            var left = last
+            let isDone = stopped.append(
+                prompt[...],
+                isCancelled: {
+                    left -= 1
+                    return left <= 0
+                })
+            #expect(!isDone && stopped.count == 0, "stopped at question \(last)")
+        }
+        // What was left undone leaves nothing behind.
+        #expect(stopped.append(prompt[...]))
+        #expect(Array(stopped.logits) == logits)
+    }
+
     private func session(_ path: String, threads: Int = 2) throws -> DecoderSession {
         let decoder = try ModelRegistry.decoder(of: GGUFFile(path: path))
         return try DecoderSession(decoder: decoder, contextLength: 1024, pool: ThreadPool(threadCount: threads))

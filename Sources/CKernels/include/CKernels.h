@@ -34,6 +34,16 @@ typedef void (*emu_loop_body)(void *context, uint32_t index, int thread);
 /// by one, so a thread that the system takes away costs its share and no more. One caller at a time.
 void emu_pool_run(emu_pool *pool, uint32_t count, emu_loop_body body, void *context);
 
+/// Whether work is to stop; must be quick, since it is asked between the items of every loop.
+typedef bool (*emu_pool_question)(void *context);
+
+/// Until `emu_pool_end_cancellable`, the caller's thread asks `is_cancelled` before each loop and each item that it
+/// claims; once that is true, items are left undone, so that loops end at once and what they compute is void.
+void emu_pool_begin_cancellable(emu_pool *pool, emu_pool_question is_cancelled, void *context);
+
+/// Whether items were left undone since `emu_pool_begin_cancellable`; later loops are whole again.
+bool emu_pool_end_cancellable(emu_pool *pool);
+
 // ---------------------------------------------------------------------------------------------------------------
 // Variants
 
