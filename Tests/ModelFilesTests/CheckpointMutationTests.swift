@@ -114,9 +114,10 @@ import Testing
             }
             let seconds = ContinuousClock.now - began
             slowest = max(slowest, seconds)
-            // Below the second size it is paths and messages that count, not what the file asks for.
+            // Below the second size it is paths, messages and what Foundation sets up for its own use (97 KiB beside a
+            // broken index of 200 bytes) that count, not what the file asks for.
             let largest = allocation_meter_figures().largest
-            try #require(largest <= max(2 * bytes.count, 1 << 16), "mutant \(number) asked for \(largest)")
+            try #require(largest <= max(2 * bytes.count, 1 << 18), "mutant \(number) asked for \(largest)")
         }
         #expect(accepted > 0)
         #expect(slowest < .seconds(1), "the slowest mutant took \(slowest)")
