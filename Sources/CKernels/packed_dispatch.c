@@ -24,15 +24,20 @@ static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 /// Lays the arrays of the activations out in `scratch`; returns the bytes that they take.
 static size_t lay_out(emu_activations *a, uint8_t *scratch) {
     size_t at = 0;
-    a->quants = (int8_t *)(scratch + at);
-    at += aligned(a->n * a->k);
-    a->scales = (float *)(scratch + at);
-    at += aligned(a->n * a->blocks * sizeof(float));
-    int32_t **sums[] = {&a->negative_8, &a->negative_128, &a->first_negative_128};
-    for (int i = 0; i < 3; i++) {
-        *sums[i] = (int32_t *)(scratch + at);
-        at += aligned(a->n * a->blocks * sizeof(int32_t));
+    for (int t = 0; t < 2; t++) {
+        emu_narrowed *term = a->terms + t;
+        term->quants = (int8_t *)(scratch + at);
+        at += aligned(a->n * a->k);
+        term->scales = (float *)(scratch + at);
+        at += aligned(a->n * a->blocks * sizeof(float));
+        int32_t **sums[] = {&term->negative_8, &term->negative_128, &term->first_negative_128};
+        for (int i = 0; i < 3; i++) {
+            *sums[i] = (int32_t *)(scratch + at);
+            at += aligned(a->n * a->blocks * sizeof(int32_t));
+        }
     }
+    a->has_second = scratch + at;
+    at += aligned(a->n * a->blocks);
     a->value_sums = (float *)(scratch + at);
     at += aligned(a->n * a->blocks * sizeof(float));
     a->halves = (uint16_t *)(scratch + at);

@@ -28,34 +28,74 @@ EMU_INLINE lanes to_float(int_lanes v) { return __builtin_convertvector(v, lanes
 
 #include EMU_PACKED_STEPS
 
-EMU_INLINE void narrow_block(const float *x, const emu_activations *a, size_t at) {
+/// Rounds values · inverse into one term of a block: quants, scale and sums; returns the sum of the quants. Leaves in
+/// `values` what is left over.
+EMU_INLINE int32_t narrow_term(lanes values[2], float inverse, float scale, const emu_narrowed *term, size_t at) {
     typedef int8_t signed_bytes __attribute__((vector_size(16)));
-    lanes first = load(x), second = load(x + LANES);
-    lanes magnitude = __builtin_elementwise_max(__builtin_elementwise_abs(first), __builtin_elementwise_abs(second));
-    float greatest = __builtin_reduce_max(magnitude);
-    bool finite = greatest < INFINITY && !__builtin_reduce_or((first != first) | (second != second));
-    float inverse = finite && greatest > 0 ? 127.0f / greatest : 0;
-    // Adding and subtracting 1.5·2^23 rounds to the nearest integer on every CPU alike.
-    int_lanes p = __builtin_convertvector((first * inverse + 12582912.0f) - 12582912.0f, int_lanes);
-    int_lanes q = __builtin_convertvector((second * inverse + 12582912.0f) - 12582912.0f, int_lanes);
-    signed_bytes bytes[2] = {__builtin_convertvector(p, signed_bytes), __builtin_convertvector(q, signed_bytes)};
-    memcpy(a->quants + at * EMU_PACK_COLUMNS, bytes, sizeof bytes);
-    int32_t sum_first = __builtin_reduce_add(p), sum = sum_first + __builtin_reduce_add(q);
+    signed_bytes bytes[2];
+    int32_t sums[2];
+    for (int half = 0; half < 2; half++) {
+        // Adding and subtracting 1.5·2^23 rounds to the nearest integer on every CPU alike.
+        lanes rounded = (values[half] * inverse + 12582912.0f) - 12582912.0f;
+        int_lanes quants = __builtin_convertvector(rounded, int_lanes);
+        bytes[half] = __builtin_convertvector(quants, signed_bytes);
+        sums[half] = __builtin_reduce_add(quants);
+        values[half] = fused(-rounded, broadcast(scale), values[half]);
+    }
+    memcpy(term->quants + at * EMU_PACK_COLUMNS, bytes, sizeof bytes);
+    int32_t sum = sums[0] + sums[1];
+    term->scales[at] = scale;
+    term->negative_8[at] = sum * -8;
+    term->negative_128[at] = sum * -128;
+    term->first_negative_128[at] = sums[0] * -128;
+    return sum;
+}
+
+EMU_INLINE lanes greater_magnitude(lanes a, lanes b) {
+    return __builtin_elementwise_max(__builtin_elementwise_abs(a), __builtin_elementwise_abs(b));
+}
+
+/// A block of a row whose root mean square, times EMU_SECOND_TERM_ABOVE, is `limit`.
+EMU_INLINE void narrow_block(const float *x, float limit, const emu_activations *a, size_t at) {
+    lanes values[2] = {load(x), load(x + LANES)};
+    float greatest = __builtin_reduce_max(greater_magnitude(values[0], values[1]));
+    bool finite = greatest < INFINITY && !__builtin_reduce_or((values[0] != values[0]) | (values[1] != values[1]));
+    // What is smaller has no inverse.
+    bool counts = finite && greatest > 1e-30f;
     // What is no number makes the product none.
-    float scale = finite ? greatest / 127.0f : NAN;
-    a->scales[at] = scale;
-    a->negative_8[at] = sum * -8;
-    a->negative_128[at] = sum * -128;
-    a->first_negative_128[at] = sum_first * -128;
-    a->value_sums[at] = scale * (float)sum;
+    float scale = finite ? (counts ? greatest / 127.0f : 0) : NAN;
+    float sum = (float)narrow_term(values, counts ? 127.0f / greatest : 0, scale, a->terms, at);
+    bool second = counts && greatest > limit;
+    a->has_second[at] = second;
+    a->value_sums[at] = scale * sum;
+    if (second) {
+        // At most half of the first term's scale is left.
+        float rest_scale = scale / 254.0f;
+        float rest = (float)narrow_term(values, 254.0f * 127.0f / greatest, rest_scale, a->terms + 1, at);
+        a->value_sums[at] = fmaf(rest_scale, rest, scale * sum);
+    } else {
+        // Rows of the same tile may have one.
+        lanes nothing[2] = {{0}, {0}};
+        narrow_term(nothing, 0, 0, a->terms + 1, at);
+    }
+}
+
+EMU_INLINE float root_mean_square(const float *x, size_t count) {
+    lanes sum = {0};
+    for (size_t i = 0; i < count; i += LANES) {
+        lanes values = load(x + i);
+        sum = fused(values, values, sum);
+    }
+    return sqrtf(reduce(sum) / (float)count);
 }
 
 static void narrow_row(const float *x, const emu_activations *a, size_t row, bool quants, bool halves) {
     emu_tile tile = tile_of_row(a, row);
     size_t place = row - tile.first;
     if (quants) {
+        float limit = EMU_SECOND_TERM_ABOVE * root_mean_square(x, a->k);
         for (size_t b = 0; b < a->blocks; b++) {
-            narrow_block(x + b * EMU_PACK_COLUMNS, a, tile.first * a->blocks + b * tile.rows + place);
+            narrow_block(x + b * EMU_PACK_COLUMNS, limit, a, tile.first * a->blocks + b * tile.rows + place);
         }
     }
     if (halves) {
@@ -96,15 +136,16 @@ EMU_INLINE void eight_bit_dots(int rows, const uint8_t *quants, const int8_t *x,
     }
 }
 
-/// sums[r] += the products of one block of a panel with a tile, `at` being the block's place in the tile's arrays.
-EMU_INLINE void block_product(emu_layout layout, int rows, const uint8_t *quants, const uint8_t *scales,
-                              const uint8_t *more_scales, const emu_activations *a, size_t at, lanes *sums) {
+/// sums[r] += the products of one block of a panel with one term of a tile, without the layout's minimum; `at` is the
+/// block's place in the tile's arrays.
+EMU_INLINE void term_product(emu_layout layout, int rows, const uint8_t *quants, const uint8_t *scales,
+                             const uint8_t *more_scales, const emu_narrowed *term, size_t at, lanes *sums) {
     int_lanes dots[EMU_TILE_ROWS];
-    const int8_t *x = a->quants + at * EMU_PACK_COLUMNS;
+    const int8_t *x = term->quants + at * EMU_PACK_COLUMNS;
     bool is_four_bit = layout == EMU_LAYOUT_4 || layout == EMU_LAYOUT_4_MINIMUM;
-    const int32_t *bias = is_four_bit                          ? a->negative_8 + at
-                          : layout == EMU_LAYOUT_8_HALVES ? a->first_negative_128 + at
-                                                               : a->negative_128 + at;
+    const int32_t *bias = is_four_bit                          ? term->negative_8 + at
+                          : layout == EMU_LAYOUT_8_HALVES ? term->first_negative_128 + at
+                                                               : term->negative_128 + at;
     bool is_biased = is_four_bit ? layout == EMU_LAYOUT_4 : EMU_BIAS_IN_SUMS;
 #pragma clang loop unroll(full)
     for (int r = 0; r < rows; r++) dots[r] = spread(is_biased ? bias[r] : 0);
@@ -116,15 +157,33 @@ EMU_INLINE void block_product(emu_layout layout, int rows, const uint8_t *quants
         if (layout == EMU_LAYOUT_8_HALVES) {
 #pragma clang loop unroll(full)
             for (int r = 0; r < rows; r++) {
-                sums[r] = fused(to_float(dots[r]), scale * a->scales[at + r], sums[r]);
-                dots[r] = spread(EMU_BIAS_IN_SUMS ? a->negative_128[at + r] - bias[r] : 0);
+                sums[r] = fused(to_float(dots[r]), scale * term->scales[at + r], sums[r]);
+                dots[r] = spread(EMU_BIAS_IN_SUMS ? term->negative_128[at + r] - bias[r] : 0);
             }
             scale = load_scales(more_scales);
         }
         eight_bit_dots(rows, quants + 256, x + 16, dots);
     }
 #pragma clang loop unroll(full)
-    for (int r = 0; r < rows; r++) sums[r] = fused(to_float(dots[r]), scale * a->scales[at + r], sums[r]);
+    for (int r = 0; r < rows; r++) sums[r] = fused(to_float(dots[r]), scale * term->scales[at + r], sums[r]);
+}
+
+/// Whether one of the rows of a tile has a second term in a block. A row that has none gains zero by it, so that its
+/// bits do not depend on the others.
+EMU_INLINE bool any_second(int rows, const uint8_t *has_second) {
+    uint64_t words[2] = {0};
+    _Static_assert(EMU_TILE_ROWS <= sizeof words, "a tile's flags are read at once");
+    memcpy(words, has_second, (size_t)rows);
+    return (words[0] | words[1]) != 0;
+}
+
+/// sums[r] += the products of one block of a panel with a tile, `at` being the block's place in the tile's arrays.
+EMU_INLINE void block_product(emu_layout layout, int rows, const uint8_t *quants, const uint8_t *scales,
+                              const uint8_t *more_scales, const emu_activations *a, size_t at, lanes *sums) {
+    term_product(layout, rows, quants, scales, more_scales, a->terms, at, sums);
+    if (__builtin_expect(any_second(rows, a->has_second + at), 0)) {
+        term_product(layout, rows, quants, scales, more_scales, a->terms + 1, at, sums);
+    }
     if (layout == EMU_LAYOUT_4_MINIMUM || layout == EMU_LAYOUT_8_MINIMUM) {
         lanes minimum = load_scales(more_scales);
 #pragma clang loop unroll(full)

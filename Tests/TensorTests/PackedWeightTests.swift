@@ -24,8 +24,10 @@ extension KernelTests {
         }
 
         private func activations(_ count: Int) -> [Float] {
-            // Blocks of very different sizes, one of them zero.
+            // Blocks of very different sizes, one of them zero; in every third row one value dwarfs all others.
             (0..<count * Self.columns).map { index in
+                let row = index / Self.columns
+                if row % 3 == 1, index % Self.columns == 37 * row % Self.columns { return -300 }
                 let size: Float = index / 32 % 5 == 3 ? 0 : [1, 1e-3, 40, 0, 7][index / 32 % 5]
                 return (Float((index * 31) % 977) / 977 - 0.4) * size
             }
@@ -49,8 +51,19 @@ extension KernelTests {
                 let block = x[first..<first + 32]
                 let greatest = block.map(abs).max() ?? 0
                 guard greatest > 0 else { return [Double](repeating: 0, count: 32) }
-                let inverse = 127 / greatest
-                return block.map { Double(($0 * inverse).rounded(.toNearestOrEven)) * Double(greatest / 127) }
+                let (inverse, scale) = (127 / greatest, greatest / 127)
+                let row = x[first / Self.columns * Self.columns..<(first / Self.columns + 1) * Self.columns]
+                let rootMeanSquare = (row.reduce(0) { $0 + Double($1) * Double($1) } / Double(Self.columns))
+                    .squareRoot()
+                // What the first 8 bits of a block with an outlier leave over is kept in 8 more.
+                let hasSecondTerm = Double(greatest) > 6 * rootMeanSquare
+                return block.map { value in
+                    let quant = (value * inverse).rounded(.toNearestOrEven)
+                    let narrow = Double(quant) * Double(scale)
+                    guard hasSecondTerm else { return narrow }
+                    let rest = value.addingProduct(-quant, scale) * (254 * 127 / greatest)
+                    return narrow + Double(rest.rounded(.toNearestOrEven)) * Double(scale / 254)
+                }
             }
         }
 
@@ -91,6 +104,25 @@ extension KernelTests {
                 let bits = out.map(\.bitPattern)
                 #expect(first == nil || first == bits, "\(variant) has other bits")
                 first = first ?? bits
+            }
+        }
+
+        /// One value that dwarfs the others of its block must not cost them their precision.
+        @Test func outliersCostTheirNeighboursNothing() throws {
+            let pool = ThreadPool(threadCount: 2)
+            let (matrix, widened) = try packed(.q8_0, rows: 16, pool: pool)
+            var x = (0..<Self.columns).map { Float(($0 * 31) % 977) / 977 - 0.4 }
+            x[70] = 90
+            let out = multiply(matrix, x, pool: pool)
+            for feature in 0..<16 {
+                let expected = (0..<Self.columns).reduce(0.0) {
+                    $0 + Double(widened[feature * Self.columns + $1]) * Double(x[$1])
+                }
+                let size = (0..<Self.columns).reduce(0.0) {
+                    $0 + ($1 == 70 ? 0 : abs(Double(widened[feature * Self.columns + $1]) * Double(x[$1])))
+                }
+                // With one term of 8 bits the block's other values would be rounded to multiples of 0.7.
+                #expect(abs(Double(out[feature]) - expected) < 2e-3 * size, "feature \(feature)")
             }
         }
 
