@@ -34,7 +34,7 @@ build_tests = --build-tests -Xswiftc -enable-testing
 
 test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help run test check check-address check-thread check-crash coverage build build-address setup setup-test format lint clean
+.PHONY: help run test check check-address check-thread check-crash coverage bench-peers build build-address setup setup-test format lint clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,6 +86,9 @@ check-thread: setup-test
 	@.setup/build $(THREAD) -c release --sanitize thread $(build_tests)
 	@TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build \
 		--disable-xctest --filter '^InferenceTests\.' --skip MutatedModelTests
+
+bench-peers: build ## measure speed beside llama.cpp, which is built once (ARGS='--only Q4_1 --runs 3')
+	@.setup/bench-peers $(BUILD)/release/bench $(ARGS)
 
 format: ## lay the Swift sources out
 	@swift format --in-place --recursive --configuration .swift-format Package.swift Sources Tests

@@ -163,7 +163,13 @@ typedef struct {
     void (*attend_part)(const emu_attention_part *part);
     void (*merge_parts)(size_t queries, size_t d, float *greatest, float *sums, float *out, const float *part_greatest,
                         const float *part_sums, const float *part_out);
+    size_t (*limit_operations)(emu_limit limit);
+    float (*run_limit)(emu_limit limit, size_t rounds, uint32_t seed);
+    uint32_t (*read_memory)(const void *memory, size_t bytes);
 } emu_packed_variant;
+
+/// The variant for this CPU, or the one that was asked for.
+const emu_packed_variant *emu_selected_packed_variant(void);
 
 extern const emu_packed_variant emu_packed_plain;
 #if defined(__x86_64__)

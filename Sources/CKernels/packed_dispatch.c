@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static const emu_packed_variant *packed_variant(void) {
+const emu_packed_variant *emu_selected_packed_variant(void) {
 #if defined(__x86_64__)
     const char *name = emu_kernel_name();
     if (strcmp(name, "plain") == 0) return &emu_packed_plain;
@@ -17,7 +17,7 @@ static const emu_packed_variant *packed_variant(void) {
 #endif
 }
 
-const char *emu_packed_kernel_name(void) { return packed_variant()->name; }
+const char *emu_packed_kernel_name(void) { return emu_selected_packed_variant()->name; }
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -93,7 +93,7 @@ static void product_item(void *context, uint32_t index, int thread) {
 
 void emu_packed_multiply(emu_pool *pool, const emu_packed_product *products, size_t count, const float *x, size_t n,
                          size_t k, void *scratch) {
-    packed_job job = {.variant = packed_variant(), .x = x, .products = products, .count = count};
+    packed_job job = {.variant = emu_selected_packed_variant(), .x = x, .products = products, .count = count};
     job.activations = (emu_activations){
         .n = n, .k = k, .blocks = k / EMU_PACK_COLUMNS, .tile_rows = job.variant->tile_rows};
     lay_out(&job.activations, scratch);
@@ -228,7 +228,7 @@ bool emu_fused_attention_supported(size_t heads, size_t key_heads, size_t d) {
 void emu_fused_attention(emu_pool *pool, const float *q, int32_t cache_type, const void *keys, const void *values,
                          size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
                          size_t key_heads, size_t d, float scale, void *scratch, float *out) {
-    attention_job job = {packed_variant(), q,     cache_type, keys,      values, head_bytes, slots,
+    attention_job job = {emu_selected_packed_variant(), q,     cache_type, keys,      values, head_bytes, slots,
                          lengths,          n,     heads,      key_heads, d,      scale};
     size_t group = heads / key_heads;
     job.out = out;

@@ -263,6 +263,8 @@ static void panel_product(emu_layout layout, const uint8_t *panel, const emu_act
     }
 }
 
+#include "limits.h"
+
 const emu_packed_variant EMU_PACKED_VARIANT = {
     .name = EMU_PACKED_NAME,
     .tile_rows = EMU_TILE_ROWS,
@@ -270,4 +272,7 @@ const emu_packed_variant EMU_PACKED_VARIANT = {
     .panel_product = panel_product,
     .attend_part = attend_part,
     .merge_parts = merge_parts,
+    .limit_operations = limit_operations,
+    .run_limit = run_limit,
+    .read_memory = read_memory,
 };

@@ -174,6 +174,24 @@ void emu_fused_attention(emu_pool *pool, const float *q, int32_t cache_type, con
                          size_t head_bytes, const int32_t *const *slots, const int32_t *lengths, size_t n, size_t heads,
                          size_t key_heads, size_t d, float scale, void *scratch, float *out);
 
+// ---------------------------------------------------------------------------------------------------------------
+// Limits
+
+/// What is measured of the machine.
+typedef enum {
+    /// Multiply-adds of bytes, of bf16 pairs, of fp32 (two operations each).
+    EMU_LIMIT_INT8,
+    EMU_LIMIT_BF16,
+    EMU_LIMIT_FP32,
+    /// Bytes read from memory.
+    EMU_LIMIT_READ,
+} emu_limit;
+
+/// Operations (or bytes) per second that all threads of the pool reach together with the packed variant's instructions,
+/// the best of `runs`. Reading goes over `memory`, `bytes` long, at a multiple of 64, which should lie in huge pages and
+/// be much larger than the caches; the other limits need none.
+double emu_measure_limit(emu_pool *pool, emu_limit limit, int runs, const void *memory, size_t bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,62 @@
+// What this CPU can do at most with the instructions of a variant: the figures that speeds are a share of.
+//
+// Included by packed_kernels.h, whose steps these loops are made of, so that a limit is that of the kernels' own
+// instructions. Enough independent sums are kept to hide the instructions' latency, and few enough to stay in registers.
+
+enum { LIMIT_SUMS = EMU_TILE_ROWS >= 12 ? 12 : 4 };
+
+/// Multiply-adds of one round of a limit's loop.
+static size_t limit_operations(emu_limit limit) {
+    size_t lanes_of_products = limit == EMU_LIMIT_INT8 ? 4 : limit == EMU_LIMIT_BF16 ? 2 : 1;
+    return LIMIT_SUMS * LANES * lanes_of_products;
+}
+
+/// Runs `rounds` rounds; the result depends on all of them, so that none can be left out.
+static float run_limit(emu_limit limit, size_t rounds, uint32_t seed) {
+    if (limit == EMU_LIMIT_INT8) {
+        int_lanes sums[LIMIT_SUMS] = {{0}};
+        byte_row weights[2];
+        memset(weights, (int)(seed & 15), sizeof weights);
+        for (size_t round = 0; round < rounds; round++) {
+            int32_t x = (int32_t)(seed + round);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LIMIT_SUMS; i++) sums[i] = dot_unsigned(sums[i], weights[i & 1], x);
+        }
+        int_lanes all = sums[0];
+        for (int i = 1; i < LIMIT_SUMS; i++) all ^= sums[i];
+        return (float)__builtin_reduce_xor(all);
+    }
+    lanes sums[LIMIT_SUMS] = {{0}};
+    if (limit == EMU_LIMIT_BF16) {
+        short_row weights[2];
+        memset(weights, 0x3c, sizeof weights);
+        for (size_t round = 0; round < rounds; round++) {
+            // Two numbers between one and two: what is too small to be normal is slower on some CPUs.
+            int32_t x = (int32_t)((0x3f80u + ((seed + (uint32_t)round) & 0x7f)) * 0x10001u);
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LIMIT_SUMS; i++) sums[i] = dot_bf16(sums[i], weights[i & 1], x);
+        }
+    } else {
+        lanes weights[2] = {broadcast(1e-3f), broadcast(1e-4f)};
+        for (size_t round = 0; round < rounds; round++) {
+            lanes x = broadcast((float)(seed + round));
+#pragma clang loop unroll(full)
+            for (int i = 0; i < LIMIT_SUMS; i++) sums[i] = fused(x, weights[i & 1], sums[i]);
+        }
+    }
+    lanes all = sums[0];
+    for (int i = 1; i < LIMIT_SUMS; i++) all += sums[i];
+    return reduce(all);
+}
+
+/// Reads `bytes`, a multiple of 4096, once, as a stream of weights is read.
+static uint32_t read_memory(const void *memory, size_t bytes) {
+    const int_lanes *rows = memory;
+    int_lanes sums[8] = {{0}};
+    for (size_t i = 0; i < bytes / sizeof(int_lanes); i += 8) {
+#pragma clang loop unroll(full)
+        for (int j = 0; j < 8; j++) sums[j] ^= rows[i + (size_t)j];
+    }
+    for (int j = 1; j < 8; j++) sums[0] ^= sums[j];
+    return (uint32_t)__builtin_reduce_xor(sums[0]);
+}
