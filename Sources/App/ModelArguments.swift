@@ -18,10 +18,10 @@ package struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads to compute on (all processors by default).", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "Arithmetic: exact (where nothing is said) or fast.")
+    @Option(help: "Arithmetic: fast (where nothing is said), or exact: fp32 over the weights' exact values.")
     var precision: Precision?
 
-    @Option(help: "How the context is kept: f32, f16 or q8_0; the smaller, the more fits.")
+    @Option(help: "How the context is kept: f32 (where exact), f16 (where fast) or q8_0; the smaller, the more fits.")
     var cache: CacheType?
 
     @Option(help: ArgumentHelp("The chat template instead of the one that the file asks for.", valueName: "name"))
@@ -61,10 +61,14 @@ package struct ModelArguments: ParsableArguments {
         return path
     }
 
-    var options: ModelOptions {
-        ModelOptions(
-            contextLength: context, threadCount: threads, cacheType: cache?.type ?? .f32,
-            precision: precision ?? .exact, templateName: template)
+    var options: ModelOptions { options(precision: .fast) }
+
+    /// The options given here, in a precision of the command's own where none is given.
+    func options(precision usual: Precision) -> ModelOptions {
+        let precision = precision ?? usual
+        return ModelOptions(
+            contextLength: context, threadCount: threads, cacheType: cache?.type ?? precision.usualCacheType,
+            precision: precision, templateName: template)
     }
 
     /// Maps the model and starts the engine.

@@ -20,11 +20,11 @@ struct ModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens that the context is to hold.", valueName: "n"))
     var context: Int?
 
-    @Option(help: "How the context is to be kept: f32, f16 or q8_0.")
-    var cache: ModelArguments.CacheType = .f32
+    @Option(help: "Arithmetic: fast (where nothing is said) or exact.")
+    var precision: Precision = .fast
 
-    @Option(help: "How it is to be computed: exact (where nothing is said) or fast.")
-    var precision: Precision = .exact
+    @Option(help: "How the context is to be kept: f32 (where exact), f16 (where fast) or q8_0.")
+    var cache: ModelArguments.CacheType?
 
     @Option(
         help: ArgumentHelp("Beams that answers are to be searched with (the model's when not given).", valueName: "n"))
@@ -45,7 +45,7 @@ struct ModelCommand: AsyncParsableCommand {
         do throws(ModelError) {
             report = ModelReport(
                 try ModelRegistry.open(path: (file as NSString).expandingTildeInPath), contextLength: context,
-                cacheType: cache.type, precision: precision, beamCount: beams)
+                cacheType: cache?.type ?? precision.usualCacheType, precision: precision, beamCount: beams)
         } catch { throw CommandError.failed(error.description) }
         if json {
             let encoder = JSONEncoder()

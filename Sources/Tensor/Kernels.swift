@@ -123,6 +123,14 @@ package enum Precision: String, Sendable, CaseIterable {
     /// Packed weights, activations narrowed to 8 bits (bf16 for weights in 16), attention in one pass.
     case fast
 
+    /// How keys and values are kept where nothing is said.
+    package var usualCacheType: GGMLType {
+        switch self {
+        case .exact: .f32
+        case .fast: .f16
+        }
+    }
+
     /// The kernels that compute so on this CPU.
     package var kernelName: String {
         switch self {

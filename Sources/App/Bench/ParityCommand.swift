@@ -32,7 +32,8 @@ struct ParityCommand: AsyncParsableCommand {
             guard let path = try model.model ?? golden.modelPath() else {
                 throw InferenceError.file(.cannotOpen(path: folder, reason: "no model of a known kind in or beside it"))
             }
-            var options = model.options
+            // What is compared are the weights' exact values, unless the fast precision itself is asked about.
+            var options = model.options(precision: .exact)
             options.configurationFolders = [folder]
             let loaded = try LoadedModel(path: path, options: options)
             let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
