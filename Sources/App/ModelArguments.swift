@@ -18,7 +18,7 @@ package struct ModelArguments: ParsableArguments {
     @Option(help: ArgumentHelp("Threads to compute on (all processors by default).", valueName: "n"))
     var threads: Int?
 
-    @Option(help: "Arithmetic: fast (where nothing is said), or exact: fp32 over the weights' exact values.")
+    @Option(help: "Arithmetic: fast (usual for quantised weights), or exact: fp32 over the weights' exact values.")
     var precision: Precision?
 
     @Option(help: "How the context is kept: f32 (where exact), f16 (where fast) or q8_0; the smaller, the more fits.")
@@ -61,14 +61,10 @@ package struct ModelArguments: ParsableArguments {
         return path
     }
 
-    var options: ModelOptions { options(precision: .fast) }
-
-    /// The options given here, in a precision of the command's own where none is given.
-    func options(precision usual: Precision) -> ModelOptions {
-        let precision = precision ?? usual
-        return ModelOptions(
-            contextLength: context, threadCount: threads, cacheType: cache?.type ?? precision.usualCacheType,
-            precision: precision, templateName: template)
+    var options: ModelOptions {
+        ModelOptions(
+            contextLength: context, threadCount: threads, cacheType: cache?.type, precision: precision,
+            templateName: template)
     }
 
     /// Maps the model and starts the engine.

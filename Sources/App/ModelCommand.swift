@@ -20,8 +20,8 @@ struct ModelCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Tokens that the context is to hold.", valueName: "n"))
     var context: Int?
 
-    @Option(help: "Arithmetic: fast (where nothing is said) or exact.")
-    var precision: Precision = .fast
+    @Option(help: "Arithmetic: fast (usual for quantised weights) or exact.")
+    var precision: Precision?
 
     @Option(help: "How the context is to be kept: f32 (where exact), f16 (where fast) or q8_0.")
     var cache: ModelArguments.CacheType?
@@ -43,9 +43,11 @@ struct ModelCommand: AsyncParsableCommand {
     func run() async throws {
         let report: ModelReport
         do throws(ModelError) {
+            let opened = try ModelRegistry.open(path: (file as NSString).expandingTildeInPath)
+            let precision = precision ?? .usual(for: opened)
             report = ModelReport(
-                try ModelRegistry.open(path: (file as NSString).expandingTildeInPath), contextLength: context,
-                cacheType: cache?.type ?? precision.usualCacheType, precision: precision, beamCount: beams)
+                opened, contextLength: context, cacheType: cache?.type ?? precision.usualCacheType,
+                precision: precision, beamCount: beams)
         } catch { throw CommandError.failed(error.description) }
         if json {
             let encoder = JSONEncoder()

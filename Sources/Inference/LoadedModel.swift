@@ -12,10 +12,10 @@ package struct ModelOptions: Sendable, Equatable {
     package var contextLength: Int?
     /// Threads to compute on; nil takes all processors.
     package var threadCount: Int?
-    /// How keys and values are kept: F32, F16 or Q8_0.
-    package var cacheType: GGMLType
-    /// How it is computed.
-    package var precision: Precision
+    /// How keys and values are kept: F32, F16 or Q8_0; nil as is usual in the precision.
+    package var cacheType: GGMLType?
+    /// How it is computed; nil as is usual for the weights.
+    package var precision: Precision?
     /// Name of the chat template; nil recognises the file's.
     package var templateName: String?
     /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights.
@@ -24,7 +24,7 @@ package struct ModelOptions: Sendable, Equatable {
     package var memoryCheck: MemoryCheck?
 
     package init(
-        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType = .f32, precision: Precision = .exact,
+        contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType? = .f32, precision: Precision? = .exact,
         templateName: String? = nil, configurationFolders: [String] = [], memoryCheck: MemoryCheck? = nil
     ) {
         self.contextLength = contextLength
@@ -85,7 +85,7 @@ package final class LoadedModel: Sendable {
             throw .model(error)
         }
         threadCount = options.threadCount ?? ThreadPool.availableProcessors
-        precision = options.precision
+        precision = options.precision ?? .usual(for: file)
         // Weights stay where they lie until everything else is known to be well.
         var network: Network
         do { network = try ModelRegistry.network(of: file) } catch { throw .model(error) }
@@ -100,7 +100,7 @@ package final class LoadedModel: Sendable {
         guard contextLength >= Self.leastContextLength, contextLength <= trained else {
             throw .invalidContext(asked: contextLength, trained: trained)
         }
-        cacheType = options.cacheType
+        cacheType = options.cacheType ?? precision.usualCacheType
         let template: ChatTemplate?
         do {
             template =
@@ -131,10 +131,10 @@ package final class LoadedModel: Sendable {
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
         var description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
-            parameterCount: network.parameterCount, weightType: Self.commonType(file),
+            parameterCount: network.parameterCount, weightType: file.commonType?.name ?? "none",
             templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: visual != nil, kernel: precision.kernelName,
-            precision: precision.rawValue, cacheType: options.cacheType.name.lowercased(),
+            precision: precision.rawValue, cacheType: cacheType.name.lowercased(),
             mediaCost: visualTokens?.cost ?? .nothing)
         description.sight = visual.map { model in
             PictureSight(width: model.seenSize.width, height: model.seenSize.height)
@@ -235,11 +235,22 @@ package final class LoadedModel: Sendable {
         return file.path.split(separator: "/").last.map(String.init) ?? file.path
     }
 
-    /// The type that holds most weights.
-    private static func commonType(_ file: GGUFFile) -> String {
+}
+
+extension Precision {
+    /// What is taken where nothing is said: fast where most weights are quantised, so that their own rounding is far
+    /// coarser than what is added to it; else exact.
+    package static func usual(for file: GGUFFile) -> Precision {
+        (file.commonType?.blockSize ?? 1) > 1 ? .fast : .exact
+    }
+}
+
+extension GGUFFile {
+    /// The type that holds most weights; nil without any.
+    var commonType: GGMLType? {
         var counts: [GGMLType: Int] = [:]
-        for tensor in file.tensors.values { counts[tensor.type, default: 0] += tensor.elementCount }
-        return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key.name ?? "none"
+        for tensor in tensors.values { counts[tensor.type, default: 0] += tensor.elementCount }
+        return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
     }
 }
 

@@ -33,7 +33,8 @@ struct ParityCommand: AsyncParsableCommand {
                 throw InferenceError.file(.cannotOpen(path: folder, reason: "no model of a known kind in or beside it"))
             }
             // What is compared are the weights' exact values, unless the fast precision itself is asked about.
-            var options = model.options(precision: .exact)
+            var options = model.options
+            options.precision = options.precision ?? .exact
             options.configurationFolders = [folder]
             let loaded = try LoadedModel(path: path, options: options)
             let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
