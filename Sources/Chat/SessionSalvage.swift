@@ -24,7 +24,12 @@ struct SessionSalvage {
             do throws(JSONParser.Failure) {
                 let (value, end) = try JSONParser.parse(bytes, from: start)
                 budget -= end - start
-                if let message = Self.message(value) { messages.append(message) }
+                guard let message = Self.message(value) else {
+                    // What damage has joined to one object may still hold messages.
+                    position = start + 1
+                    continue
+                }
+                messages.append(message)
                 position = end
             } catch {
                 budget -= max(1, error.offset - start)
