@@ -26,13 +26,13 @@ extension Answer {
             fields["grounding"] = .object(
                 grounding.unknown.merging(["picture": grounding.picture.map { .integer(Int64($0)) } ?? .null]) { $1 })
         }
-        fields["unseen_media"] = .integers(unseenMedia)
+        fields["unseen_media"] = .integers(clamping: unseenMedia)
         fields["prompt_tokens"] = .integer(Int64(promptTokens))
         fields["reused_tokens"] = .integer(Int64(reusedTokens))
         if continuedTokens > 0 { fields["continued_tokens"] = .integer(Int64(continuedTokens)) }
-        fields["token_ids"] = .integers(tokenIDs)
-        fields["token_milliseconds"] = .integers(tokenMilliseconds)
-        fields["token_text_lengths"] = .integers(tokenTextLengths)
+        fields["token_ids"] = .integers(clamping: tokenIDs)
+        fields["token_milliseconds"] = .integers(clamping: tokenMilliseconds)
+        fields["token_text_lengths"] = .integers(clamping: tokenTextLengths)
         fields["total_milliseconds"] = totalMilliseconds.map { .integer(Int64($0)) } ?? .null
         return .object(fields)
     }
@@ -60,7 +60,7 @@ extension Answer {
         let contextLength = try fields.optionalInteger("context", in: 1...largest)
         let cacheType = try fields.optionalString("cache")
         var reason: FinishReason?
-        if fields.rest["finish_reason"] ?? .null != .null {
+        if fields.has("finish_reason") {
             reason = try fields.choice("finish_reason", [FinishReason.end, .length, .stop, .cancelled])
         } else {
             _ = fields.take("finish_reason")
@@ -99,7 +99,7 @@ extension Answer {
                 path: fields.path("token_milliseconds[\(later.offset + 1)]"),
                 expected: "at least \(later.element.0), the time of the token before", found: "\(later.element.1)")
         }
-        guard Self.pieces(of: text, lengths: lengths) != nil else {
+        guard Self.fit(lengths, text) else {
             throw .field(
                 path: fields.path("token_text_lengths"),
                 expected: "lengths that cut the message's \(text.utf8.count) bytes of text between characters",
@@ -124,19 +124,31 @@ extension Answer {
 
     /// The text cut into pieces of the given UTF-8 lengths, and what remains; nil when a cut splits a character.
     package static func pieces(of text: String, lengths: [Int]) -> (pieces: [String], rest: String)? {
+        guard fit(lengths, text) else { return nil }
         var pieces = [String]()
         pieces.reserveCapacity(lengths.count)
-        let bytes = Array(text.utf8)
-        var start = 0
+        var start = text.utf8.startIndex
         for length in lengths {
-            guard length >= 0, length <= bytes.count - start,
-                let piece = String(validating: bytes[start..<start + length], as: UTF8.self)
-            else { return nil }
-            pieces.append(piece)
-            start += length
+            let end = text.utf8.index(start, offsetBy: length)
+            pieces.append(String(text[start..<end]))
+            start = end
         }
-        guard let rest = String(validating: bytes[start...], as: UTF8.self) else { return nil }
-        return (pieces, rest)
+        return (pieces, String(text[start...]))
+    }
+
+    /// Whether pieces of the given UTF-8 lengths can be cut off a text, each between characters.
+    private static func fit(_ lengths: [Int], _ text: String) -> Bool {
+        var text = text
+        return text.withUTF8 { bytes in
+            var end = 0
+            for length in lengths {
+                guard length >= 0, length <= bytes.count - end else { return false }
+                end += length
+                // A byte that goes on with a character follows.
+                if end < bytes.count, bytes[end] & 0xC0 == 0x80 { return false }
+            }
+            return true
+        }
     }
 }
 
@@ -190,7 +202,7 @@ extension GenerationOptions {
         beamCount = try fields.optionalInteger("beams", in: 1...1_000_000) ?? beamCount
         lengthPenalty = try fields.optionalDouble("length_penalty") ?? lengthPenalty
         seed = try fields.optionalUnsigned("seed")
-        guard fields.rest["stop"] != nil else { return }
+        guard fields.has("stop") else { return }
         var texts = [String]()
         for (index, element) in try fields.elements("stop", limit: 10_000).enumerated() {
             guard case .string(let text) = element else { throw fields.wrong("stop[\(index)]", "a text", element) }

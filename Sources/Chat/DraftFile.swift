@@ -32,7 +32,7 @@ package struct DraftFile: Sendable {
     /// What was kept; empty when there is nothing, or nothing that can be read.
     package func parts() -> [DraftPart] {
         guard SessionFiles.exists(path), let bytes = try? SessionFiles.read(path, limit: Self.maximumBytes),
-            case .array(let elements)? = try? JSONParser.parse(bytes)
+            let elements = (try? JSONParser.parse(bytes))?.elements
         else { return [] }
         return elements.compactMap { element in
             guard case .object(let fields) = element else { return nil }

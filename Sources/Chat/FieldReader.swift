@@ -2,15 +2,31 @@
 struct FieldReader {
     /// Where the object stands, such as `messages[3]`; empty for the whole file.
     let path: String
-    /// The fields not taken yet.
-    private(set) var rest: JSONObject
+    private let members: JSONObject
+    /// For each member whether it has been taken.
+    private var isTaken: [Bool]
 
     init(_ value: JSONValue, path: String) throws(SessionFormatError) {
         guard case .object(let members) = value else {
             throw .field(path: path.isEmpty ? "the file" : path, expected: "an object", found: value.summary)
         }
         self.path = path
-        rest = members
+        self.members = members
+        isTaken = Array(repeating: false, count: members.count)
+    }
+
+    /// The fields not taken yet.
+    var rest: JSONObject {
+        var rest = JSONObject()
+        for index in isTaken.indices where !isTaken[index] { rest.append(members[index].key, members[index].value) }
+        return rest
+    }
+
+    /// Whether a field is there and not null.
+    func has(_ key: String) -> Bool {
+        guard let index = members.index(of: key), !isTaken[index] else { return false }
+        if case .null = members[index].value { return false }
+        return true
     }
 
     func path(_ key: String) -> String { path.isEmpty ? key : "\(path).\(key)" }
@@ -21,8 +37,11 @@ struct FieldReader {
 
     /// The field's value; nil when it is missing or null.
     mutating func take(_ key: String) -> JSONValue? {
-        let value = rest.removeValue(forKey: key)
-        return value == .null ? nil : value
+        guard let index = members.index(of: key), !isTaken[index] else { return nil }
+        isTaken[index] = true
+        let value = members[index].value
+        if case .null = value { return nil }
+        return value
     }
 
     mutating func object(_ key: String) throws(SessionFormatError) -> FieldReader {
@@ -32,7 +51,7 @@ struct FieldReader {
 
     mutating func elements(_ key: String, limit: Int) throws(SessionFormatError) -> [JSONValue] {
         let value = take(key)
-        guard case .array(let elements) = value else { throw wrong(key, "a list", value) }
+        guard let elements = value?.elements else { throw wrong(key, "a list", value) }
         guard elements.count <= limit else {
             throw .field(path: path(key), expected: "at most \(limit) elements", found: "\(elements.count)")
         }
@@ -53,14 +72,14 @@ struct FieldReader {
     mutating func optionalInteger(_ key: String, in range: ClosedRange<Int>) throws(SessionFormatError) -> Int? {
         guard let value = take(key) else { return nil }
         guard case .integer(let number) = value, range.contains(Int(number)) else {
-            throw wrong(key, "a whole number from \(range.lowerBound) to \(range.upperBound)", value)
+            throw wrong(key, Self.wholeNumber(range), value)
         }
         return Int(number)
     }
 
     mutating func integer(_ key: String, in range: ClosedRange<Int>) throws(SessionFormatError) -> Int {
         guard let number = try optionalInteger(key, in: range) else {
-            throw wrong(key, "a whole number from \(range.lowerBound) to \(range.upperBound)", nil)
+            throw wrong(key, Self.wholeNumber(range), nil)
         }
         return number
     }
@@ -92,17 +111,35 @@ struct FieldReader {
     }
 
     mutating func integers(_ key: String, limit: Int, in range: ClosedRange<Int>) throws(SessionFormatError) -> [Int] {
-        let elements = try elements(key, limit: limit)
-        var numbers = [Int]()
-        numbers.reserveCapacity(elements.count)
-        for (index, element) in elements.enumerated() {
-            guard case .integer(let number) = element, range.contains(Int(number)) else {
-                throw wrong(
-                    "\(key)[\(index)]", "a whole number from \(range.lowerBound) to \(range.upperBound)", element)
+        let value = take(key)
+        let numbers: [Int64]
+        switch value {
+        case .integers(let all):
+            numbers = all
+        case .array(let elements):
+            // Empty, of very large numbers, or of other things.
+            var all = [Int64]()
+            for (index, element) in elements.enumerated() {
+                guard case .integer(let number) = element else {
+                    throw wrong("\(key)[\(index)]", Self.wholeNumber(range), element)
+                }
+                all.append(number)
             }
-            numbers.append(Int(number))
+            numbers = all
+        default:
+            throw wrong(key, "a list", value)
         }
-        return numbers
+        guard numbers.count <= limit else {
+            throw .field(path: path(key), expected: "at most \(limit) elements", found: "\(numbers.count)")
+        }
+        if let index = numbers.firstIndex(where: { !range.contains(Int($0)) }) {
+            throw wrong("\(key)[\(index)]", Self.wholeNumber(range), .integer(numbers[index]))
+        }
+        return numbers.map { Int($0) }
+    }
+
+    private static func wholeNumber(_ range: ClosedRange<Int>) -> String {
+        "a whole number from \(range.lowerBound) to \(range.upperBound)"
     }
 
     mutating func choice<Value: RawRepresentable<String>>(
@@ -124,11 +161,9 @@ struct FieldReader {
     }
 
     mutating func optionalDigest(_ key: String) throws(SessionFormatError) -> String? {
-        if rest[key] ?? .null == .null {
-            _ = take(key)
-            return nil
-        }
-        return try digest(key)
+        if has(key) { return try digest(key) }
+        _ = take(key)
+        return nil
     }
 
     mutating func digest(_ key: String) throws(SessionFormatError) -> String {
@@ -155,6 +190,7 @@ extension JSONValue {
         case .number(let spelling): String(spelling.prefix(30))
         case .string(let text): "\"\(SessionNaming.printable(text.prefix(30)))\(text.count > 30 ? "…" : "")\""
         case .array(let elements): "a list of \(elements.count)"
+        case .integers(let numbers): "a list of \(numbers.count)"
         case .object: "an object"
         }
     }

@@ -33,12 +33,11 @@ package struct JSONObject: Sendable, Equatable, Sequence, ExpressibleByDictionar
         members.append((key, value))
     }
 
-    /// Takes a member out, and says its value; the order of the others may change.
-    mutating func removeValue(forKey key: String) -> JSONValue? {
-        guard let index = members.firstIndex(where: { $0.key == key }) else { return nil }
-        members.swapAt(index, members.count - 1)
-        return members.removeLast().value
-    }
+    /// Where a member stands; nil when there is none of that key.
+    func index(of key: String) -> Int? { members.firstIndex { $0.key == key } }
+
+    /// The member at a place.
+    subscript(index: Int) -> (key: String, value: JSONValue) { members[index] }
 
     package func merging(_ other: JSONObject, _ combine: (JSONValue, JSONValue) -> JSONValue) -> JSONObject {
         var result = self

@@ -8,7 +8,10 @@ package enum JSONValue: Sendable, Equatable {
     /// Any other number, spelt as in the file.
     case number(String)
     case string(String)
+    /// Read its elements through `elements`: an array may also be the next case.
     case array([JSONValue])
+    /// An array of integers alone, which most of a session file is, in a third of the room.
+    case integers([Int64])
     case object(JSONObject)
 
     /// A finite number; anything else becomes null, which JSON can say.
@@ -20,8 +23,31 @@ package enum JSONValue: Sendable, Equatable {
         Int64(exactly: value).map { .integer($0) } ?? .number("\(value)")
     }
 
-    package static func integers(_ values: some Sequence<some BinaryInteger>) -> JSONValue {
-        .array(values.map { .integer(Int64(clamping: $0)) })
+    package static func integers(clamping values: [some BinaryInteger]) -> JSONValue {
+        .integers(values.map { Int64(clamping: $0) })
+    }
+
+    /// What an array holds; nil for any other value.
+    package var elements: [JSONValue]? {
+        switch self {
+        case .array(let elements): elements
+        case .integers(let numbers): numbers.map { .integer($0) }
+        default: nil
+        }
+    }
+
+    package static func == (a: JSONValue, b: JSONValue) -> Bool {
+        switch (a, b) {
+        case (.null, .null): true
+        case (.bool(let a), .bool(let b)): a == b
+        case (.integer(let a), .integer(let b)): a == b
+        case (.number(let a), .number(let b)), (.string(let a), .string(let b)): a == b
+        case (.array(let a), .array(let b)): a == b
+        case (.integers(let a), .integers(let b)): a == b
+        case (.array, .integers), (.integers, .array): a.elements == b.elements
+        case (.object(let a), .object(let b)): a == b
+        default: false
+        }
     }
 
     /// For people: two spaces per level, keys sorted, arrays of numbers on one line, a line end after the last line.
@@ -60,6 +86,13 @@ private struct JSONWriter {
                 write(element, level: level + 1)
             }
             if !isFlat { newLine(level) }
+            text("]")
+        case .integers(let numbers):
+            text("[")
+            for (index, number) in numbers.enumerated() {
+                if index > 0 { bytes.append(UInt8(ascii: ",")) }
+                integer(number)
+            }
             text("]")
         case .object(let members):
             text("{")
@@ -132,18 +165,14 @@ private struct JSONWriter {
 
     private mutating func integer(_ number: Int64) {
         if number < 0 { return text(String(number)) }
-        var digits: (UInt64, Int) = (UInt64(number), 1)
-        while digits.0 >= 10 {
-            digits.0 /= 10
-            digits.1 += 1
-        }
-        let start = bytes.count
-        bytes.append(contentsOf: repeatElement(UInt8(ascii: "0"), count: digits.1))
+        let end = bytes.count
         var rest = number
-        for place in stride(from: start + digits.1 - 1, through: start, by: -1) {
-            bytes[place] += UInt8(rest % 10)
+        repeat {
+            bytes.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
             rest /= 10
-        }
+        } while rest > 0
+        // They came from the last to the first.
+        if bytes.count - end > 1 { bytes[end...].reverse() }
     }
 }
 
@@ -151,7 +180,7 @@ extension JSONValue {
     fileprivate var isScalarNumber: Bool {
         switch self {
         case .integer, .number, .null, .bool: true
-        case .string, .array, .object: false
+        case .string, .array, .integers, .object: false
         }
     }
 }

@@ -12,7 +12,7 @@ struct SessionSalvage {
 
     init(_ bytes: [UInt8]) {
         var messages = [Message]()
-        if case .object(let fields)? = try? JSONParser.parse(bytes), case .array(let elements)? = fields["messages"] {
+        if case .object(let fields)? = try? JSONParser.parse(bytes), let elements = fields["messages"]?.elements {
             // The file is JSON, and single fields are wrong.
             messages = elements.compactMap(Self.message)
             session = Self.session(messages, fields)

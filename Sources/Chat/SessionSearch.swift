@@ -143,20 +143,38 @@ struct SearchTerm: Sendable {
 struct FoldedText {
     private(set) var bytes: [UInt8]
 
-    init(_ text: some StringProtocol) {
+    init(_ text: String) {
         bytes = []
         bytes.reserveCapacity(text.utf8.count)
-        for scalar in text.unicodeScalars {
-            let value = scalar.value
-            switch value {
-            // Words are found across line ends, too.
-            case 0..<0x20: bytes.append(0x20)
-            case 0x41...0x5A: bytes.append(UInt8(value) + 0x20)
-            case 0x20..<0x80: bytes.append(UInt8(value))
-            case 0x80..<UInt32(Self.tableEnd): bytes.append(contentsOf: Self.table[Int(value) - 0x80])
-            default: bytes.append(contentsOf: Self.folded(scalar))
+        var text = text
+        text.withUTF8 { text in
+            var index = 0
+            while index < text.count {
+                let byte = text[index]
+                switch byte {
+                // Words are found across line ends, too.
+                case 0..<0x20: bytes.append(0x20)
+                case 0x41...0x5A: bytes.append(byte + 0x20)
+                case 0x20..<0x80: bytes.append(byte)
+                default: index += appendScalar(at: index, of: text) - 1
+                }
+                index += 1
             }
         }
+    }
+
+    /// Adds the folding of a scalar beyond ASCII, and returns of how many bytes it is in the text.
+    private mutating func appendScalar(at index: Int, of text: UnsafeBufferPointer<UInt8>) -> Int {
+        // The text of a `String` is valid UTF-8.
+        let length = text[index] < 0xE0 ? 2 : text[index] < 0xF0 ? 3 : 4
+        var value = UInt32(text[index] & (0x7F >> UInt8(length)))
+        for next in text[index + 1..<index + length] { value = value << 6 | UInt32(next & 0x3F) }
+        if value < UInt32(Self.tableEnd) {
+            bytes.append(contentsOf: Self.table[Int(value) - 0x80])
+        } else if let scalar = Unicode.Scalar(value) {
+            bytes.append(contentsOf: Self.folded(scalar))
+        }
+        return length
     }
 
     /// The folding of most letters of European languages.

@@ -75,9 +75,9 @@ extension JSONValue {
     }
 
     subscript(index: Int) -> JSONValue {
-        get { if case .array(let elements) = self { elements[index] } else { .null } }
+        get { elements?[index] ?? .null }
         set {
-            guard case .array(var elements) = self else { return }
+            guard var elements else { return }
             elements[index] = newValue
             self = .array(elements)
         }

@@ -4,7 +4,8 @@ import Testing
 struct JSONTests {
     @Test(arguments: [
         "null", "true", "[]", "{}", "0", "-1", "9223372036854775807", "18446744073709551615", "1.50", "-0", "1e-7",
-        #""a\"b\\c\n\u0007é🐩""#, #"{"a":[1,2,{"b":null}],"c":"/"}"#,
+        #""a\"b\\c\n\u0007é🐩""#, #"{"a":[1,2,{"b":null}],"c":"/"}"#, "[0,-1,999999999999999999]",
+        "[1,-9223372036854775807,9223372036854775807]", "[1,-0,1.50,1e9]", #"[1,2,"3"]"#, "[[1,2],[3,null]]",
     ])
     func compactTextSurvives(_ text: String) throws {
         let value = try JSONParser.parse(Array(text.utf8))
@@ -32,10 +33,20 @@ struct JSONTests {
     @Test(arguments: [
         "", " ", "{", "[1,]", "{\"a\":1,}", "{\"a\" 1}", "{\"a\":1,\"a\":2}", "01", "1.", "1e", "-", "+1", "nul", "\"",
         "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"\u{1}\"", "1 2", "[1 2]", "'a'",
-        "\"\\u12g4\"",
+        "\"\\u12g4\"", "[1,01]", "[1,-]", "[1", "[1,", "[-", "[1,2}", "[1,2,x]", "[1,00]",
     ])
     func malformedTextIsRefused(_ text: String) {
         #expect(throws: JSONSyntaxError.self) { try JSONParser.parse(Array(text.utf8)) }
+    }
+
+    @Test func arraysOfIntegersAreEqualHoweverTheyCameAbout() throws {
+        let parsed = try JSONParser.parse(Array(" [ 1 ,\n-20,\t300 ] ".utf8))
+        #expect(parsed == .integers(clamping: [1, -20, 300]))
+        #expect(parsed == .array([.integer(1), .integer(-20), .integer(300)]))
+        #expect(parsed.elements == [.integer(1), .integer(-20), .integer(300)])
+        #expect(parsed != .array([.integer(1), .integer(-20), .number("300.0")]) && parsed != .integers(clamping: [1]))
+        #expect(JSONValue.array([]) == .integers(clamping: [Int]()) && JSONValue.null.elements == nil)
+        #expect(parsed.compactBytes == Array("[1,-20,300]".utf8))
     }
 
     @Test func deepNestingIsRefused() {

@@ -180,7 +180,7 @@ private struct SchemaCheck {
         if case .integer(let minimum)? = schema["minimum"], case .integer(let number) = value, number < minimum {
             problems.append("\(path): below \(minimum)")
         }
-        if case .array(let elements) = value, let items = schema["items"] {
+        if let elements = value.elements, let items = schema["items"] {
             for (index, element) in elements.enumerated() {
                 validate(element, against: items, path: "\(path)[\(index)]", name: name + "[]")
             }
@@ -205,7 +205,7 @@ private struct SchemaCheck {
         guard case .string(let name) = type else { return false }
         switch (value, name) {
         case (.null, "null"), (.bool, "boolean"), (.integer, "integer"), (.integer, "number"), (.number, "number"),
-            (.string, "string"), (.array, "array"), (.object, "object"):
+            (.string, "string"), (.array, "array"), (.integers, "array"), (.object, "object"):
             return true
         case (.number(let spelling), "integer"): return UInt64(spelling) != nil
         default: return false

@@ -40,7 +40,7 @@ package struct SessionImport: Sendable {
                     path: "format", expected: "messages of OpenAI's or LLaVA's form",
                     found: "a session of emuchat, which only needs to be copied into the folder")
             }
-            if case .array(let messages)? = fields["messages"] {
+            if let messages = fields["messages"]?.elements {
                 return [try OpenAIExchange.messages(messages, path: path.isEmpty ? "messages" : path + ".messages")]
             }
             if fields["conversations"] != nil { return [try LLaVAExchange.messages(value, path: path)] }
