@@ -59,6 +59,16 @@ package struct ReplayTimeline: Sendable, Equatable {
         return events[turnStarts[min(max(turn, 0), turnStarts.count - 1)]].milliseconds
     }
 
+    /// The moment at which a message appears, or its answer begins; nil when it is on another branch.
+    package func milliseconds(ofMessage id: Int) -> Int? {
+        events.first { event in
+            switch event.kind {
+            case .messageAppeared(let message), .answerBegan(let message): message.id == id
+            case .textAdded, .answerEnded: false
+            }
+        }?.milliseconds
+    }
+
     /// The turn that is played at a moment.
     package func turn(atMilliseconds time: Int) -> Int {
         let count = eventCount(atMilliseconds: time)

@@ -129,6 +129,21 @@ enum BranchReducer {
         return choice(state.items.last(where: isBranched))
     }
 
+    /// What a replay is asked for: the next alternative or the one before.
+    static func replayed(_ state: AppState, step: Int) -> [Effect] {
+        guard state.replay?.liveNote == nil, let (alternatives, current) = choice(state), let current else { return [] }
+        let wanted = (current + step + alternatives.count) % alternatives.count
+        return [.replay(.showBranch(through: alternatives[wanted]))]
+    }
+
+    /// Which of the alternatives that a replay has to choose among is played, such as `2/3`; nil when there is only one.
+    static func replayedPlace(_ state: AppState) -> String? {
+        guard state.replay?.liveNote == nil, let (alternatives, current) = choice(state), let current else {
+            return nil
+        }
+        return "\(current + 1)/\(alternatives.count)"
+    }
+
     /// Asks for a branch; what is asked of the model before it has come waits.
     static func request(_ state: inout AppState, _ choice: BranchChoice) -> Effect {
         state.awaitsConversation = true

@@ -179,5 +179,7 @@ package enum ReplayCommand: Hashable, Sendable {
     case nextTurn
     case faster
     case slower
+    /// Go on with the branch through this message of the session, from where it begins.
+    case showBranch(through: Int)
     case leave
 }

@@ -250,6 +250,8 @@ enum InputReducer {
         case (.right, _): [.replay(.nextTurn)]
         case (.character("+"), []), (.character("="), []): [.replay(.faster)]
         case (.character("-"), []), (.character("−"), []): [.replay(.slower)]
+        case (.character("n"), []), (.character("n"), .alt): BranchReducer.replayed(state, step: 1)
+        case (.character("p"), []), (.character("p"), .alt): BranchReducer.replayed(state, step: -1)
         case (.character("q"), []), (.escape, _), (.character("d"), .control): [.replay(.leave)]
         case (.up, _):
             scrolled(&state, by: -1)

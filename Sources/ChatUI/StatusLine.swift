@@ -108,6 +108,14 @@ enum StatusLine {
         return [first.map { "first " + FigureText.seconds($0) }, rate.map(FigureText.rate)].compactMap { $0 }
     }
 
+    /// The other keys of a replay stand in its bar.
+    private static func replayKey(_ state: AppState, _ theme: Theme, isNarrow: Bool) -> Span? {
+        if let place = BranchReducer.replayedPlace(state) {
+            return Span("branch \(place) · n next\(isNarrow ? "" : ", p previous")", theme.text)
+        }
+        return isNarrow ? Span("q leaves", theme.dim) : nil
+    }
+
     private static func key(_ state: AppState, _ theme: Theme, isNarrow: Bool) -> Span? {
         if state.isLeaving { return Span("saving", theme.accent) }
         if state.isAskingToLeave {
@@ -115,7 +123,7 @@ enum StatusLine {
         }
         if state.answer != nil || state.comparing != nil { return Span("Esc stops", theme.text) }
         if state.overflow != nil { return Span("Esc keeps editing", theme.text) }
-        if state.replay != nil { return isNarrow ? Span("q leaves", theme.dim) : nil }
+        if state.replay != nil { return replayKey(state, theme, isNarrow: isNarrow) }
         if !state.waiting.isEmpty && state.editor.isEmpty { return Span("Esc takes it back", theme.text) }
         if state.editor.isEmpty { return Span("Ctrl-D leaves", theme.dim) }
         return nil

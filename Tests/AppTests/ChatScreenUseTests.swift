@@ -185,6 +185,34 @@ struct ChatScreenUseTests {
         #expect(try chat.terminal.finishChat().status == 0)
     }
 
+    @Test func aReplayIsPausedSoughtAndTakenToAnotherBranch() throws {
+        let chat = try ChatFixture()
+        let folder = chat.runner.folder.appendingPathComponent("sessions")
+        let stored = try StoredConversation(in: folder, tokenGap: 400)
+        do {
+            let writer = try stored.store.open("emus")
+            var session = writer.session
+            session.show(leaf: 3)
+            session.append(role: .user, parts: [.text("Or blue?")], at: session.updated)
+            try writer.save(session)
+        }
+        try chat.terminal.startChat("replay sessions/emus --speed 20")
+        // To the end, by its own time; the branch that was written last is played.
+        let end = try chat.terminal.wait(for: "▌ Or blue?")
+        #expect(end.contains("branch 2/2 · n next, p previous") && end.contains("20.0×") && end.contains("2/2"))
+        try chat.terminal.press("n")
+        let other = try chat.terminal.wait(for: "▐ Quite sure.")
+        #expect(other.contains("branch 1/2") && !other.contains("Or blue?"))
+        // The turn before begins anew; a pause keeps what has come by then.
+        try chat.terminal.press("-", "-", "-", "-", "-", "-", "-", "Left", "Space")
+        let paused = try chat.terminal.wait(for: "space play")
+        #expect(paused.contains("⏸ 0.2×") && paused.contains("▌ What colours has") && !paused.contains("Sure?"))
+        try chat.terminal.press("Right")
+        #expect(try chat.terminal.wait(for: "▌ Sure?").contains("⏹ stopped"))
+        try chat.terminal.press("q")
+        #expect(try chat.terminal.finishChat().status == 0)
+    }
+
     @Test func aModelThatCannotBeReadIsToldOnTheScreen() throws {
         let chat = try ChatFixture()
         try chat.runner.file(

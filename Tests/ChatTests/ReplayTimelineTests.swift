@@ -28,6 +28,7 @@ struct ReplayTimelineTests {
         #expect(timeline.milliseconds(ofTurn: 2) == 4450)
         #expect(timeline.milliseconds(ofTurn: 99) == 4450)
         #expect(timeline.turn(atMilliseconds: 2800) == 1)
+        #expect((1...5).map(timeline.milliseconds(ofMessage:)) == [0, 1000, 2500, nil, 4450])
     }
 
     @Test func anyBranchCanBeShownAndNoneIsFine() throws {

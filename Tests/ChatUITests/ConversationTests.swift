@@ -198,4 +198,27 @@ import Testing
         #expect(chat.press(.control("c")) == [.replay(.leave)])
         #expect(chat.state.editor.isEmpty)
     }
+
+    @Test(arguments: [80, 40])
+    func keysChooseAmongTheBranches(_ columns: Int) {
+        var chat = ScriptedChat(columns: columns, rows: 12, model: .absent)
+        let status = ReplayStatus(position: 1, duration: 10, speed: 1, isPaused: false)
+        func item(_ id: Int, _ alternatives: [Int]) -> ConversationItem {
+            ConversationItem(
+                id: id, speaker: .assistant, parts: [.text("Answer \(id)")],
+                place: BranchPlace(messageID: id, alternatives: alternatives))
+        }
+        chat.act(.replayAdvanced(status, items: [item(1, [1])]))
+        #expect(chat.type("np").isEmpty && !chat.frame.plainText.contains("branch"))
+        chat.act(.replayAdvanced(status, items: [item(1, [1]), item(3, [2, 3, 9]), item(4, [4])]))
+        #expect(chat.frame.plainText.contains("branch 2/3 · n next"))
+        #expect(chat.type("np") == [.replay(.showBranch(through: 9)), .replay(.showBranch(through: 2))])
+        chat.act(.replayAdvanced(status, items: [item(9, [2, 3, 9])]))
+        #expect(
+            chat.press(.alt("n"), .alt("p")) == [.replay(.showBranch(through: 2)), .replay(.showBranch(through: 3))])
+        // What another process writes is not for choosing.
+        let live = ReplayStatus(position: 0, duration: 0, speed: 1, isPaused: true, liveNote: "read only")
+        chat.act(.replayAdvanced(live, items: [item(9, [2, 3, 9])]))
+        #expect(chat.type("np").isEmpty && !chat.frame.plainText.contains("branch 3/3"))
+    }
 }

@@ -64,7 +64,7 @@ final class ChatScreen {
     /// returns what has happened, and in how many seconds there will be more. `shown` is called after each frame has
     /// reached the terminal.
     func run(
-        _ state: inout AppState, advance: (Double) -> (action: Action?, nextIn: Double?) = { _ in (nil, nil) },
+        _ state: inout AppState, advance: (Double) -> (actions: [Action], nextIn: Double?) = { _ in ([], nil) },
         shown: (AppState) -> Void = { _ in },
         perform: (Effect) -> Void
     ) {
@@ -81,7 +81,7 @@ final class ChatScreen {
             handle(.ticked(now), &state, perform)
             for event in events { handle(.inputArrived(event), &state, perform) }
             let advanced = advance(now)
-            if let action = advanced.action { actions.append(action) }
+            actions += advanced.actions
             nextIn = advanced.nextIn
             for action in actions { handle(action, &state, perform) }
             isDirty = isDirty || !events.isEmpty || !actions.isEmpty || state.isAnimated

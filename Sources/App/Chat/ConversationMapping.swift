@@ -18,7 +18,7 @@ struct ConversationMapping {
     /// What the answers so far were asked without.
     private var dropped: Answer.Dropped?
 
-    /// - Parameter branches: the session's, where it matters what else there is; nil for a replay.
+    /// - Parameter branches: the session's, where it matters what else there is.
     init(_ messages: [Message], branches: BranchIndex? = nil, reserved: Set<Int> = []) {
         self.messages = messages
         self.branches = branches

@@ -1,10 +1,14 @@
 import Chat
 import ChatUI
 
-/// Plays a timeline on the chat screen: where it stands, and what its keys do.
+/// Plays a session on the chat screen: where it stands, and what its keys do.
 struct ReplayPlayer {
     let startedAt: Double
-    private let timeline: ReplayTimeline
+    private let session: Session
+    private let branches: BranchIndex
+    private var timeline: ReplayTimeline
+    /// The branch that is played, with all its pictures, until the screen has been told of it.
+    private var newBranch: ConversationMapping?
     private var clock: ReplayClock
     /// What the screen was last told.
     private var shownEvents: Int?
@@ -13,29 +17,53 @@ struct ReplayPlayer {
     /// The step by which a key changes the speed.
     private static let speedStep = 2.0
 
-    /// - Parameter now: seconds since 1970, as for all other times here.
-    init(timeline: ReplayTimeline, speed: Double, now: Double) {
-        self.timeline = timeline
+    /// - Parameters:
+    ///   - leaf: the end of the branch to begin with; the one that the session shows when nil.
+    ///   - now: seconds since 1970, as for all other times here.
+    init(session: Session, leaf: Int?, speed: Double, now: Double) {
+        self.session = session
+        branches = BranchIndex(session)
+        timeline = ReplayTimeline(session, to: leaf)
+        newBranch = ConversationMapping(session.branch(to: leaf ?? session.activeLeaf), branches: branches)
         clock = ReplayClock(speed: speed, now: now)
         startedAt = now
     }
 
-    /// What the screen has to be told now, if anything, and in how many seconds there will be more.
-    mutating func advance(to now: Double) -> (action: Action?, nextIn: Double?) {
+    /// What the screen has to be told at a moment.
+    struct Step {
+        /// The branch whose pictures are needed from now on; nil when it is the one before.
+        var branch: ConversationMapping?
+        var action: Action?
+        /// Seconds until there will be more; nil when only a key brings more.
+        var nextIn: Double?
+    }
+
+    mutating func advance(to now: Double) -> Step {
         let position = min(clock.position(now: now), timeline.durationMilliseconds)
         let count = timeline.eventCount(atMilliseconds: position)
         let status = ReplayStatus(
             position: Double(position) / 1000, duration: Double(timeline.durationMilliseconds) / 1000,
             speed: clock.speed, isPaused: clock.isPaused)
-        var next: Double?
+        var step = Step()
         if count < timeline.events.count {
-            next = clock.delay(untilMilliseconds: timeline.events[count].milliseconds, now: now)
+            step.nextIn = clock.delay(untilMilliseconds: timeline.events[count].milliseconds, now: now)
         }
-        guard count != shownEvents || status != shownStatus else { return (nil, next) }
+        guard newBranch != nil || count != shownEvents || status != shownStatus else { return step }
         shownEvents = count
         shownStatus = status
-        let items = ConversationMapping(timeline.messages(afterEvents: count)).items
-        return (.replayAdvanced(status, items: items), next)
+        (step.branch, newBranch) = (newBranch, nil)
+        let items = ConversationMapping(timeline.messages(afterEvents: count), branches: branches).items
+        step.action = .replayAdvanced(status, items: items)
+        return step
+    }
+
+    /// Goes on with the branch through a message, from where that begins.
+    private mutating func show(branchThrough message: Int, now: Double) {
+        guard session.message(message) != nil else { return }
+        let leaf = session.latestLeaf(from: message)
+        timeline = ReplayTimeline(session, to: leaf)
+        newBranch = ConversationMapping(session.branch(to: leaf), branches: branches)
+        clock.seek(toMilliseconds: timeline.milliseconds(ofMessage: message) ?? 0, now: now)
     }
 
     mutating func perform(_ command: ChatUI.ReplayCommand, now: Double) {
@@ -64,6 +92,8 @@ struct ReplayPlayer {
             clock.setSpeed(clock.speed * Self.speedStep, now: now)
         case .slower:
             clock.setSpeed(clock.speed / Self.speedStep, now: now)
+        case .showBranch(let message):
+            show(branchThrough: message, now: now)
         case .leave:
             break
         }

@@ -21,9 +21,15 @@ struct SessionFollower {
         var state = AppState(
             setting: .current, size: screen.size, now: Date().timeIntervalSince1970, model: .absent)
         screen.run(&state) { effect in
-            guard case .renderPreview(let number, let size, let boxes) = effect else { return }
-            Task.detached {
-                if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
+            switch effect {
+            case .renderPreview(let number, let size, let boxes):
+                Task.detached {
+                    if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
+                }
+            case .renderStrip(let number, let layout):
+                Task.detached { if let action = shelf.strip(number: number, layout) { mailbox.post(action) } }
+            default:
+                break
             }
         }
     }
@@ -37,7 +43,7 @@ struct SessionFollower {
             if shown == nil || shown?.change != change {
                 // A file that is being replaced is read at the next look.
                 if let session = try? store.load(name) {
-                    let conversation = ConversationMapping(session.activeBranch)
+                    let conversation = ConversationMapping(session.activeBranch, branches: BranchIndex(session))
                     if conversation.pictures.count != pictures {
                         shelf.adopt(conversation.storedMedia)
                         mailbox.post(.conversationOpened(conversation.opened(name: name)))

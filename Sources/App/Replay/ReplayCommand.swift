@@ -59,27 +59,37 @@ struct ReplayCommand: AsyncParsableCommand {
                 threadCount: threads
             ).run()
         }
-        let timeline = ReplayTimeline(session, to: try branch.leaf(of: session))
+        let leaf = try branch.leaf(of: session)
+        let timeline = ReplayTimeline(session, to: leaf)
         guard !timeline.events.isEmpty else { throw CommandError.failed("\(name): holds no messages to play back.") }
         if plain || !StandardOutput.isTerminal || !StandardInput.isTerminal {
             try await PlainReplay(timeline: timeline, speed: speed).run()
         } else {
-            try play(timeline, session, store, appearance.appearance(appearance.configuration()))
+            try play(session, leaf, store, appearance.appearance(appearance.configuration()))
         }
     }
 
-    private func play(_ timeline: ReplayTimeline, _ session: Session, _ store: SessionStore, _ look: Appearance) throws
-    {
+    private func play(_ session: Session, _ leaf: Int?, _ store: SessionStore, _ look: Appearance) throws {
         let screen = try ChatScreen(look)
         defer { screen.stop() }
         let shelf = PictureShelf(store: store, colors: screen.previewColors)
-        var player = ReplayPlayer(timeline: timeline, speed: speed, now: Date().timeIntervalSince1970)
-        let whole = ConversationMapping(session.activeBranch)
-        shelf.adopt(whole.storedMedia)
+        var player = ReplayPlayer(session: session, leaf: leaf, speed: speed, now: Date().timeIntervalSince1970)
         var state = AppState(setting: .current, size: screen.size, now: player.startedAt, model: .absent)
         let mailbox = screen.mailbox
-        mailbox.post(.conversationOpened(whole.opened(name: name)))
-        screen.run(&state, advance: { now in player.advance(to: now) }) { effect in
+        func advance(to now: Double) -> (actions: [Action], nextIn: Double?) {
+            let step = player.advance(to: now)
+            var actions = [Action]()
+            if let branch = step.branch {
+                shelf.adopt(branch.storedMedia)
+                var conversation = branch.opened(name: name)
+                // Keys choose among what has been played, not what may follow.
+                conversation.continuations = []
+                actions.append(.conversationOpened(conversation))
+            }
+            if let action = step.action { actions.append(action) }
+            return (actions, step.nextIn)
+        }
+        screen.run(&state, advance: advance) { effect in
             switch effect {
             case .renderPreview(let number, let size, let boxes):
                 Task.detached {
