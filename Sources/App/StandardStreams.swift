@@ -16,6 +16,9 @@ enum StandardError {
 enum StandardOutput {
     static var isTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
+    /// How wide the terminal is; 80 where that is not known.
+    static var columns: Int { terminalColumns(STDOUT_FILENO) }
+
     /// Whether places in a result may be marked: on a terminal, unless the user wants none (no-color.org).
     static var isColoured: Bool {
         let environment = ProcessInfo.processInfo.environment
@@ -44,6 +47,12 @@ enum StandardOutput {
             throw .failed("Standard output cannot be written: \(error.localizedDescription)")
         }
     }
+}
+
+/// How wide the terminal behind a descriptor is; 80 where that is not known.
+func terminalColumns(_ descriptor: Int32) -> Int {
+    var size = winsize()
+    return ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
 }
 
 /// Standard input, which a command line may name once.

@@ -42,12 +42,7 @@ struct TransferProgress {
             parts.append(Self.duration(seconds / Double(written - before) * Double(size - written)) + " left")
         }
         // A line that wraps cannot be taken back.
-        return String(parts.joined(separator: "  ").prefix(Self.columns - 1))
-    }
-
-    private static var columns: Int {
-        var size = winsize()
-        return ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 1 ? Int(size.ws_col) : 80
+        return String(parts.joined(separator: "  ").prefix(terminalColumns(STDERR_FILENO) - 1))
     }
 
     private static func bar(_ share: Double, cells: Int) -> String {

@@ -34,6 +34,26 @@ import Testing
         #expect(try sessions("search", " ").status == 2 && sessions("search").status == 2)
     }
 
+    @Test(.enabled(if: TerminalSession.tmux != nil, "tmux is not installed"))
+    func onATerminalColumnsStandBelowEachOther() throws {
+        let store = SessionStore(folder: folder.path)
+        var session = Session(created: Timestamp(milliseconds: 1_795_269_720_123))
+        session.append(
+            role: .user, parts: [.text(String(repeating: "long 犬 ", count: 20))], at: session.created)
+        _ = try store.create(named: "a-longer-name", session)
+        let terminal = try TerminalSession(runner, columns: 66, rows: 12)
+        try terminal.startChat("sessions list --sessions sessions")
+        let listed = try terminal.wait(for: "1 turn ")
+        #expect(listed.contains("emus           2026-11-21 14:03  2 turns, 1 picture  What colours…"), "\(listed)")
+        #expect(listed.contains("a-longer-name  2026-11-21 14:02  1 turn              long"), "\(listed)")
+        #expect(listed.split(separator: "\n").count <= 4)
+        try terminal.startChat("sessions list --sessions none")
+        try terminal.wait(for: "No conversations in none yet.")
+        try terminal.startChat("sessions search quite --sessions sessions")
+        let found = try terminal.wait(for: "Quite sure.")
+        #expect(found.contains("emus  2026-11-21 14:03  What colours") && found.contains("  emuchat, message 5: "))
+    }
+
     @Test func sessionsAreRenamedDeletedAndCleaned() throws {
         #expect(try sessions("rename", "emus", "birds").status == 0)
         #expect(try sessions("rename", "emus", "birds").errorLines.count == 1)

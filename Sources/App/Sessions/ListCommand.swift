@@ -21,17 +21,19 @@ struct ListCommand: AsyncParsableCommand {
             case .unreadable(_, let error): StandardError.write("emuchat: \(error.description)\n")
             }
         }
-        if json {
-            try writeJSON(summaries.map(Row.init))
-        } else {
-            for summary in summaries { try StandardOutput.write(Self.line(summary) + "\n") }
+        if json { return try writeJSON(summaries.map(Row.init)) }
+        let lines = SessionTable.lines(
+            summaries.map { summary in
+                let pictures = summary.pictures == 0 ? "" : ", " + counted(summary.pictures, "picture")
+                return [
+                    summary.name, SessionTable.time(summary.updated), counted(summary.turns, "turn") + pictures,
+                    SanitizedText.clean(summary.title, newlines: .joined),
+                ]
+            })
+        for line in lines { try StandardOutput.write(line + "\n") }
+        if summaries.isEmpty, StandardError.isTerminal {
+            StandardError.write("No conversations in \(folders.store.folder) yet.\n")
         }
-    }
-
-    private static func line(_ summary: SessionStore.Summary) -> String {
-        let pictures = summary.pictures == 0 ? "" : ", " + counted(summary.pictures, "picture")
-        let title = SanitizedText.clean(summary.title, newlines: .joined)
-        return "\(summary.name)\t\(summary.updated)\t\(counted(summary.turns, "turn"))\(pictures)\t\(title)"
     }
 
     private struct Row: Encodable {

@@ -50,7 +50,14 @@ struct SearchCommand: AsyncParsableCommand {
     private func show(_ hit: SessionHit) throws(CommandError) {
         let isColoured = StandardOutput.isColoured
         let title = SanitizedText.clean(hit.title, newlines: .joined)
-        try StandardOutput.write("\(hit.name)\t\(hit.updated)\t\(title)\n")
+        for line in SessionTable.lines([[hit.name, SessionTable.time(hit.updated), title]]) {
+            if isColoured {
+                try StandardOutput.writeMarked(line, marks: [0..<hit.name.count])
+                try StandardOutput.write("\n")
+            } else {
+                try StandardOutput.write(line + "\n")
+            }
+        }
         for match in hit.matches {
             let speaker =
                 switch match.role {
