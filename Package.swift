@@ -151,6 +151,6 @@ let package = Package(
             dependencies: [
                 "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "ModelFiles", "TestSupport",
             ],
-            exclude: ["Golden"], swiftSettings: swiftSettings),
+            exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),
     ]
 )
