@@ -131,6 +131,7 @@ enum SessionFiles {
         switch code {
         case ENOSPC, EDQUOT, EFBIG: .diskFull(path: path)
         case EACCES, EPERM, EROFS: .permissionDenied(path: path)
+        case ENOENT: .fileSystem(path: path, reason: "no such file or folder")
         default: .fileSystem(path: path, reason: String(cString: strerror(code)))
         }
     }

@@ -19,7 +19,8 @@ struct ExchangeTests {
         var session = Session(title: "<b>\u{1B}[2J", created: Examples.start)
         let image = StoredImage(file: try Examples.file(), name: "\"><i>](x)", width: 3, height: 2, format: "jpeg")
         session.append(
-            role: .user, parts: [.text("</div><script>&\u{1B}]0;x\u{7}"), .image(image), .text(" <image> ?")],
+            role: .user,
+            parts: [.text("</div><script>&\u{1B}]0;x\u{7}"), .image(image), .text(" <image> ?"), .text(" More.")],
             at: Examples.start)
         return session
     }
@@ -36,6 +37,8 @@ struct ExchangeTests {
         #expect(html.contains("default-src 'none'"))
         // All that the page needs is in it.
         #expect(html.contains("<img src=\"data:image/jpeg;base64,iVBORw==\"") && !html.contains("http:"))
+        // The picture stands on lines of its own.
+        #expect(html.contains("</figure>&lt;image&gt; ? More.</div>"))
         let markdown = try export(hostile()).markdown
         #expect(markdown.contains(#"!["\>\<i\>\](x)](pictures/a%20%281%29.jpg)"#), "\(markdown)")
     }
@@ -82,6 +85,18 @@ struct ExchangeTests {
         #expect(String(decoding: export.bytes(.openai), as: UTF8.self).contains("<patch_index_0056>"))
     }
 
+    @Test func answersAloneAreMarkedUp() throws {
+        var session = Session(created: Examples.start)
+        session.append(role: .user, parts: [.text("Be *brief*.")], at: Examples.start)
+        session.append(role: .assistant, parts: [.text("Zwei "), .text("Pudel")], at: Examples.start)
+        let picture = StoredImage(file: try Examples.file(), name: "a", width: 1, height: 1, format: "png")
+        session.append(role: .assistant, parts: [.text("Drawn"), .image(picture)], at: Examples.start)
+        let export = SessionExport(session, picture: { _ in nil }, path: \.relativePath) { "<em>\($0)</em>" }
+        #expect(export.html.contains("<div class=\"markup\"><em>Zwei Pudel</em></div>"))
+        #expect(export.html.contains("<div>Be *brief*.</div>") && export.html.contains("<div>Drawn<figure>"))
+        #expect(export.html.components(separatedBy: "<em>").count == 2)
+    }
+
     @Test func openAIMessagesComeBackAsTheyWere() throws {
         let session = try Examples.session()
         let imported = try SessionImport(export(session).bytes(.openai)).conversations
@@ -106,7 +121,7 @@ struct ExchangeTests {
         let imported = try SessionImport(export(try hostile()).bytes(.llava)).conversations
         let parts = try #require(imported.first?.first?.parts)
         #expect(parts.count == 3 && parts[1] == .picture("pictures/a (1).jpg", path: "[0].image"))
-        #expect(parts[2] == .text(" < image> ?"))
+        #expect(parts[2] == .text(" < image> ? More."))
         #expect(export(try hostile()).losses(.llava).count == 1)
         #expect(export(try hostile(), missing: true).losses(.llava).count == 2)
     }

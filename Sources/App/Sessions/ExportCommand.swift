@@ -1,5 +1,6 @@
 import ArgumentParser
 import Chat
+import ChatUI
 import Foundation
 
 /// `emuchat sessions export`.
@@ -34,7 +35,8 @@ struct ExportCommand: AsyncParsableCommand {
         let export = SessionExport(
             session, to: try branch.leaf(of: session),
             picture: { try? store.loadMedia($0) },
-            path: { FilePath.relative(FilePath.absolute(store.mediaPath($0)), to: folder) })
+            path: { FilePath.relative(FilePath.absolute(store.mediaPath($0)), to: folder) },
+            markup: MarkdownHTML.elements)
         guard !export.branch.isEmpty else { throw CommandError.failed("\(name): holds no messages to export.") }
         let bytes = export.bytes(to)
         for loss in export.losses(to) { StandardError.write("emuchat: \(name): \(loss).\n") }

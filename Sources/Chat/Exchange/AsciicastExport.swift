@@ -34,7 +34,12 @@ extension SessionExport {
             last = milliseconds
         }
         for item in timeline.events {
-            let text = printer.text(of: item.kind)
+            var kind = item.kind
+            if case .messageAppeared(var message) = kind {
+                message.parts = blocks(message)
+                kind = .messageAppeared(message)
+            }
+            let text = printer.text(of: kind)
             if !text.isEmpty { event(item.milliseconds, "o", text) }
         }
         if version > 2 { event(last + 1000, "x", "0") }

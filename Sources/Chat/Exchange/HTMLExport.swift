@@ -29,12 +29,13 @@ extension SessionExport {
     /// - Parameter numbers: of its pictures and clips, by their place among its parts.
     private func article(_ message: Message, _ numbers: [Int: Int]) -> String {
         var text = "<article class=\"\(message.role.rawValue)\" id=\"message-\(message.id)\">\n"
-        text += "<header><b>\(speaker(message))</b> <time>\(time(message))</time></header>\n<div>"
+        text += "<header><b>\(speaker(message))</b> <time>\(time(message))</time></header>\n"
         if let grounding = grounding(message) {
-            text += Self.escaped(grounding.answer.text) + "</div>\n" + places(grounding.lines)
+            text += "<div>\(Self.escaped(grounding.answer.text))</div>\n" + places(grounding.lines)
+        } else if message.role == .assistant, message.parts.allSatisfy(\.isText), let markup = markup(message.text) {
+            text += "<div class=\"markup\">\(markup)</div>\n"
         } else {
-            text += message.parts.enumerated().map { html($1, number: numbers[$0]) }.joined()
-            text += "</div>\n"
+            text += "<div>\(blocks(message).enumerated().map { html($1, number: numbers[$0]) }.joined())</div>\n"
         }
         var notes = [String]()
         if let unseen = message.answer?.unseenMedia, !unseen.isEmpty {
@@ -134,6 +135,14 @@ extension SessionExport {
         article.assistant { border-color: var(--assistant) }
         article.system { border-color: var(--system) }
         article > div { white-space: pre-wrap; overflow-wrap: anywhere }
+        article > div.markup { white-space: normal }
+        .markup > :first-child { margin-top: 0 }
+        .markup > :last-child { margin-bottom: 0 }
+        pre { overflow-x: auto; padding: .6rem .8rem; border-radius: 4px; background: rgba(127, 127, 127, .12) }
+        code { font: .9em ui-monospace, monospace }
+        table { border-collapse: collapse }
+        td, th { border: 1px solid var(--dim); padding: .2rem .6rem }
+        blockquote { margin: 0; padding-left: 1rem; border-left: 2px solid var(--dim) }
         header time, footer, figcaption { color: var(--dim); font-size: .8rem }
         figure { margin: .5rem 0; white-space: normal }
         img { max-width: 100%; max-height: 30rem; width: auto; height: auto; display: block; border-radius: 4px }

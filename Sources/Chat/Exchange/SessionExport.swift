@@ -28,16 +28,19 @@ package struct SessionExport {
     let picture: (StoredFile) -> [UInt8]?
     /// The path by which the result is to name a picture's file.
     let path: (StoredFile) -> String
+    /// The Markdown of an answer as elements of HTML; nil when it is to stand as it was written.
+    let markup: (String) -> String?
 
     /// - Parameter leaf: the branch's last message; the one that is shown when nil.
     package init(
         _ session: Session, to leaf: Int? = nil, picture: @escaping (StoredFile) -> [UInt8]?,
-        path: @escaping (StoredFile) -> String
+        path: @escaping (StoredFile) -> String, markup: @escaping (String) -> String? = { _ in nil }
     ) {
         self.session = session
         branch = session.branch(to: leaf ?? session.activeLeaf)
         self.picture = picture
         self.path = path
+        self.markup = markup
     }
 
     /// What the format cannot say of the branch; empty when it says all. For people.
@@ -116,6 +119,20 @@ package struct SessionExport {
         return message.role == .user ? "Example" : "Its answer"
     }
 
+    /// A message's parts for formats in which a picture has lines of its own: without the spaces between it and the
+    /// words.
+    func blocks(_ message: Message) -> [Part] {
+        var followsPicture = false
+        return message.parts.map { part in
+            guard case .text(let text) = part.content else {
+                followsPicture = true
+                return part
+            }
+            defer { followsPicture = false }
+            return followsPicture ? .text(String(text.drop { $0 == " " })) : part
+        }
+    }
+
     /// When a message was written, in words of ISO 8601 without fractions.
     func time(_ message: Message) -> String {
         let text = message.created.description
@@ -135,6 +152,8 @@ package struct SessionExport {
 }
 
 extension Part {
+    var isText: Bool { if case .text = content { true } else { false } }
+
     /// The files of a picture or of a clip's frames.
     package var files: [StoredFile] {
         switch content {

@@ -82,7 +82,7 @@ enum MarkdownParser {
 
     private static let isRegistered: Void = cmark_gfm_core_extensions_ensure_registered()
 
-    private static func withDocument<Result>(
+    static func withDocument<Result>(
         _ source: String, _ body: (OpaquePointer, MarkdownLines) -> Result?
     ) -> Result? {
         var source = source
@@ -122,7 +122,7 @@ enum MarkdownParser {
         return names
     }
 
-    private static func isTooDeep(_ document: OpaquePointer) -> Bool {
+    static func isTooDeep(_ document: OpaquePointer) -> Bool {
         guard let iterator = cmark_iter_new(document) else { return true }
         defer { cmark_iter_free(iterator) }
         var depth = 0
