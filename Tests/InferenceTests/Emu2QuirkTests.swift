@@ -2,7 +2,7 @@
 //
 // - Norms behind the branches, none behind the last block: `Emu2Tests.theEncoderIsWhatItsEquationsSay`,
 //   `EvaFormsTests.agreesWithTimm`.
-// - The fused weight is queries, keys, values, and keys have no bias: the same.
+// - The fused weight is queries, keys, values, and keys have no bias: the same, and `EvaFormsTests.keysHaveNoBias`.
 // - White space around special tokens goes, and the text behind begins with a space:
 //   `Emu2Prompts.textsWithSpecialTokens`.
 // - Frames have fewer places than pictures, and another id: `Emu2Prompts.framesOfAClipHaveFewerPlacesAndAnotherId`,

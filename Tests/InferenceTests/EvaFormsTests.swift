@@ -127,6 +127,13 @@ import Testing
         }
     }
 
+    /// A bias of the keys changes nothing where they are not rotated, so that only its presence tells of another model.
+    @Test func keysHaveNoBias() throws {
+        var fixture = try EvaFixture("enormous")
+        fixture.tensors["visual.blocks.0.attn.k_bias"] = ([24], [Float](repeating: 1, count: 24))
+        try expectRefusal(fixture, naming: "visual.blocks.0.attn.k_bias")
+    }
+
     private func expectRefusal(_ fixture: EvaFixture, naming name: String) throws {
         try fixture.withCheckpoint { folder in
             let error = #expect(throws: ModelError.self) { try ModelRegistry.open(path: folder) }

@@ -69,6 +69,8 @@ struct Emu2Prompts {
             ("Hi  [USER]:  x\n[ASSISTANT]:", [1, 6324, 32272, 584, 29871, 921, 32273, 584]),
             // Four of ASCII's separators are white space to Python and not to Unicode.
             ("[IMG]\u{1C}\u{1F} \u{A0}\u{3000}[/IMG]", [1, 32001, 32002]),
+            // On either side, and no further than to the next word.
+            ("[IMG] \n Hi", [1, 32001, 6324]), ("Hi \n [IMG]", [1, 6324, 32001]), ("[IMG]Hi", [1, 32001, 6324]),
             // Only what touches a special token goes.
             ("  Hi ", [1] + [259, 6324, 29871]),
             ("<s>Hi</s>", [1, 6324, 2]),
