@@ -2,7 +2,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A model that is larger than the memory: a small one at the beginning of a file of 4 TiB that takes no room.
+/// A model that is larger than the memory: a small one at the beginning of a file of 4 TiB that takes no room. In exact
+/// precision, where the whole file counts.
 @Suite struct MemoryRefusalTests {
     private let runner: ProgramRunner
     private let huge: String
@@ -20,15 +21,16 @@ import Testing
     }
 
     @Test func askRefusesInOneLineAndGoesOnWhenTold() throws {
-        let refused = try runner.emuchat("ask", "--model", huge, "--max-tokens", "1", "otter")
+        let refused = try runner.emuchat("ask", "--model", huge, "--precision", "exact", "--max-tokens", "1", "otter")
         #expect(refused.status == 1 && refused.output.isEmpty && refused.errorLines.count == 1)
         expectRefusal(refused.errorText)
-        let answered = try runner.emuchat("ask", "--model", huge, "--max-tokens", "1", "--ignore-memory", "otter")
+        let answered = try runner.emuchat(
+            "ask", "--model", huge, "--precision", "exact", "--max-tokens", "1", "--ignore-memory", "otter")
         #expect(answered.status == 0 && answered.errorText.isEmpty)
     }
 
     @Test func theChatSaysWhyItDoesNotLoadTheModel() throws {
-        let plain = try runner.emuchat("--plain", "--model", huge, input: Data("otter\n".utf8))
+        let plain = try runner.emuchat("--plain", "--model", huge, "--precision", "exact", input: Data("otter\n".utf8))
         #expect(plain.status == 1)
         expectRefusal((plain.text + plain.errorText).replacing("\n", with: " "))
     }
@@ -36,7 +38,7 @@ import Testing
     @Test func theModelIsTold() throws {
         let told = try runner.emuchat("model", huge, "--beams", "3", "--precision", "fast", "--context", "64")
         #expect(told.status == 0 && told.text.contains("for 3 beams"))
-        let whole = try runner.emuchat("model", huge)
+        let whole = try runner.emuchat("model", huge, "--precision", "exact")
         #expect(whole.text.contains("it does not fit") && whole.text.contains("would fit"))
     }
 }
