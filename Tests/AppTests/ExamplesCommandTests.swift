@@ -31,6 +31,8 @@ private let emu2 = TestSupport.shared?.appendingPathComponent("golden/emu2-tiny/
         #expect(try runner.emuchat("examples", "show", "colours").text.contains("Five.\n"))
         #expect(try runner.emuchat("examples", "remove", "colours", "2", "3").status == 1)
         #expect(try runner.emuchat("examples", "remove", "colours").status == 0)
+        let clean = try runner.emuchat("examples", "clean", "--trash", "--dry-run")
+        #expect(clean.errorText.hasPrefix("Would remove 1 set and 0 pictures"), "\(clean.errorText)")
         let gone = try runner.emuchat("examples", "show", "colours")
         #expect(gone.status == 1 && gone.errorText.contains("no set of examples colours"))
     }

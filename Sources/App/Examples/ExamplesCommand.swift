@@ -17,6 +17,7 @@ struct ExamplesCommand: AsyncParsableCommand {
             """,
         subcommands: [
             ListExamplesCommand.self, ShowExamplesCommand.self, AddExampleCommand.self, RemoveExamplesCommand.self,
+            CleanExamplesCommand.self,
         ],
         defaultSubcommand: ListExamplesCommand.self)
 }
@@ -191,5 +192,26 @@ struct RemoveExamplesCommand: AsyncParsableCommand {
         } else {
             try withExampleErrors { () throws(ExampleError) in try sets.remove(numbers, from: set) }
         }
+    }
+}
+
+/// `emuchat examples clean`.
+struct CleanExamplesCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "clean",
+        abstract: "Remove the pictures that no set uses any more.",
+        discussion: """
+            Sets in the trash folder still use their pictures; with --trash they go for good, too. Pictures younger than \
+            an hour are left alone.
+            """)
+
+    @Flag(help: "Say what would be removed, and remove nothing.")
+    var dryRun = false
+
+    @Flag(help: "Also remove the sets in the trash folder.")
+    var trash = false
+
+    func run() async throws {
+        try CleanCommand.clean(ExampleSets.users.store, of: "set", trash: trash, dryRun: dryRun)
     }
 }

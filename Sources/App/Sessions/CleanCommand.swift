@@ -21,7 +21,11 @@ struct CleanCommand: AsyncParsableCommand {
     var trash = false
 
     func run() async throws {
-        let store = folders.store
+        try Self.clean(folders.store, of: "conversation", trash: trash, dryRun: dryRun)
+    }
+
+    /// Removes what nothing in a folder uses, and tells of it; `noun` is what its files are to people.
+    static func clean(_ store: SessionStore, of noun: String, trash: Bool, dryRun: Bool) throws {
         let trashed = trash ? try withSessionErrors { () throws(SessionError) in try store.trashedFiles() } : []
         let unused = try withSessionErrors { () throws(SessionError) in
             try store.unusedMedia(countingTrash: !trash)
@@ -35,7 +39,7 @@ struct CleanCommand: AsyncParsableCommand {
             }
         }
         var parts = [String]()
-        if trash { parts.append(counted(trashed.count, "conversation")) }
+        if trash { parts.append(counted(trashed.count, noun)) }
         parts.append("\(counted(unused.files.count, "picture")) (\(unused.bytes) bytes)")
         var note = "\(dryRun ? "Would remove" : "Removed") \(parts.joined(separator: " and ")). "
         note += "In use: \(counted(unused.usedFiles, "picture"))."
