@@ -63,12 +63,16 @@ struct Command: Sendable {
             name: "model", arguments: "[FILE]", summary: "show the model, or answer with another one",
             run: ModelCommands.model, completion: .path, mayFailLater: true),
         Command(
-            name: "system", arguments: "TEXT",
+            name: "system", arguments: "TEXT|NAME",
             summary: "how the model should behave; `none` ends it",
-            run: SettingCommands.system),
+            run: SettingCommands.system,
+            completion: .words { ($0.loadedModel?.systemMessages ?? []).map(\.name) + ["none"] }),
         Command(
             name: "set", arguments: "[OPTION VALUE]", summary: "show or change how answers are sampled",
             run: SettingCommands.set, completion: .words { _ in SamplingSetting.all.map(\.name) }),
+        Command(
+            name: "preset", arguments: "[NAME]", summary: "choose options that belong together; alone, list them",
+            run: SettingCommands.preset, completion: .words { _ in GenerationPreset.all.map(\.name) }),
         Command(
             name: "save-options", arguments: "", summary: "keep what /set has changed for later conversations",
             run: SettingCommands.saveOptions, mayFailLater: true),
@@ -109,6 +113,7 @@ enum CommandProblem: Error, Equatable {
     case wrongExamplesCommand
     case wrongExamplesCount(String)
     case modelCannotCompare(model: String)
+    case noSuchPreset(String)
     case noSuchOption(String, nearest: String?)
     case noValue(option: String, range: String)
     case wrongValue(option: String, value: String, range: String)

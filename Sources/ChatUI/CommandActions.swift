@@ -63,6 +63,33 @@ enum SettingCommands {
         return [.saveSettings(systemText: state.systemText, state.options)]
     }
 
+    static func preset(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        let name = invocation.argument
+        guard !name.isEmpty else {
+            let rows = GenerationPreset.all.map { preset in
+                let isChosen = preset.options == plain(state.options)
+                return HelpCommand.row(preset.name, preset.summary + (isChosen ? " · chosen" : ""), at: 10, state.size)
+            }
+            state.showFromTop(
+                state.appendItem(.program, (["/preset NAME chooses one of these:"] + rows).joined(separator: "\n")))
+            return []
+        }
+        guard let preset = GenerationPreset.named(name) else { throw .noSuchPreset(name) }
+        let before = state.options
+        state.options = preset.options
+        // Neither says how an answer is chosen, but which one and where it ends.
+        (state.options.seed, state.options.stopStrings) = (before.seed, before.stopStrings)
+        state.inputNote = "\(name): \(preset.summary)"
+        return [.saveSettings(systemText: state.systemText, state.options)]
+    }
+
+    /// The options that a preset can say.
+    private static func plain(_ options: GenerationOptions) -> GenerationOptions {
+        var options = options
+        (options.seed, options.stopStrings) = (nil, [])
+        return options
+    }
+
     static func saveOptions(
         _ invocation: CommandInvocation, _ state: inout AppState
     ) throws(CommandProblem) -> [Effect] {

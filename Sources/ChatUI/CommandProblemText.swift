@@ -1,3 +1,5 @@
+import Generation
+
 extension CommandProblem: CustomStringConvertible {
     /// One line for people: what was typed, what was expected, what to do.
     var description: String {
@@ -25,6 +27,8 @@ extension CommandProblem: CustomStringConvertible {
         case .wrongExamplesCount(let text):
             "/examples nearest \(text): how many? It takes 1 to \(ExamplesWish.most)"
         case .modelCannotCompare(let model): "/examples nearest: \(model) cannot see pictures to compare them"
+        case .noSuchPreset(let name):
+            "/preset \(name): no such preset. There are \(GenerationPreset.all.map(\.name).joined(separator: ", "))"
         case .noSuchOption(let name, let nearest?): "/set \(name): no such option. Did you mean \(nearest)?"
         case .noSuchOption(let name, nil): "/set \(name): no such option. /set alone shows all"
         case .noValue(let option, let range): "/set \(option): which value? It takes \(range)"

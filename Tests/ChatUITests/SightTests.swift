@@ -1,4 +1,5 @@
 import Generation
+import Screen
 import Testing
 
 @testable import ChatUI
@@ -61,6 +62,25 @@ import Testing
             chat.frame.plainText.contains("Only for research.") && chat.frame.plainText.contains("/image ~/dog.jpg"))
         chat.type("Hello\n")
         #expect(chat.frame.plainText.contains("Only for research.") && !chat.frame.plainText.contains("~/dog.jpg"))
+    }
+
+    @Test func presetsGoByTheirNames() {
+        var chat = loading()
+        chat.act(.modelLoaded(model()))
+        chat.type("/set seed 7\n")
+        chat.type("/preset short\n")
+        var expected = GenerationPreset.short.options
+        expected.seed = 7
+        #expect(chat.state.options == expected)
+        #expect(chat.state.inputNote?.hasPrefix("short: 5 beams, up to 10 tokens") == true)
+        chat.type("/preset\n")
+        #expect(chat.frame.plainText.contains("· chosen"))
+        chat.type("/preset lang\n")
+        #expect(chat.state.inputErrors == ["/preset lang: no such preset. There are long, short, greedy"])
+        chat.press(.control("u"))
+        chat.type("/system con")
+        chat.press(Key(.tab))
+        #expect(chat.draft == "/system concise |")
     }
 
     @Test func systemMessagesOfTheModelGoByTheirNames() {
