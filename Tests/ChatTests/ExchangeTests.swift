@@ -75,6 +75,9 @@ struct ExchangeTests {
         #expect(
             figures.count == 3 && !figures[1].contains("<svg") && figures[2].contains("<svg viewBox=\"0 0 448 224\""))
         #expect(html.contains("<rect x=\"112\" y=\"0\" width=\"112\" height=\"224\""))
+        let marked = SessionExport(
+            try grounded(), picture: { _ in nil }, path: { _ in "" }, markup: { "<p>\($0.count)</p>" })
+        #expect(marked.html.contains("<div class=\"markup\"><p>21</p></div>\n<ul class=\"places\">"))
         #expect(export.markdown.contains("the <dog> [1] sleeps.\n"))
         #expect(export.markdown.contains("\n- 1 the <dog>: 112, 0, 224, 224"))
         for format in [ExportFormat.asciicast, .asciicastV2, .html, .markdown] {

@@ -31,7 +31,9 @@ extension SessionExport {
         var text = "<article class=\"\(message.role.rawValue)\" id=\"message-\(message.id)\">\n"
         text += "<header><b>\(speaker(message))</b> <time>\(time(message))</time></header>\n"
         if let grounding = grounding(message) {
-            text += "<div>\(Self.escaped(grounding.answer.text))</div>\n" + places(grounding.lines)
+            let words = grounding.answer.text
+            text += markup(words).map { "<div class=\"markup\">\($0)</div>\n" } ?? "<div>\(Self.escaped(words))</div>\n"
+            text += places(grounding.lines)
         } else if message.role == .assistant, message.parts.allSatisfy(\.isText), let markup = markup(message.text) {
             text += "<div class=\"markup\">\(markup)</div>\n"
         } else {
