@@ -74,7 +74,7 @@ package struct ModelArguments: ParsableArguments {
         options.memoryCheck = memory
         do {
             return try InferenceEngine(
-                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
+                model: .showingProgress(path: path, options: options), pictureStore: Folders.pictureStore)
         } catch { throw .failed(error.description) }
     }
 }
@@ -95,6 +95,15 @@ struct MemoryArguments: ParsableArguments {
         return MemoryCheck(
             beamCount: sampling.beams ?? (sampling.temperature == nil ? preset?.beamCount : 1),
             answerTokens: sampling.maxTokens ?? preset?.maximumTokens)
+    }
+}
+
+extension LoadedModel {
+    /// Loads a model; on a terminal, standard error tells how far that is when it takes long.
+    static func showingProgress(path: String, options: ModelOptions) throws(InferenceError) -> LoadedModel {
+        var progress = TransferProgress("loading")
+        defer { progress.clear() }
+        return try LoadedModel(path: path, options: options) { progress.show($0, of: $1) }
     }
 }
 

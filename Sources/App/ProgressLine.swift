@@ -4,12 +4,15 @@ import Generation
 /// A line on standard error that tells how far a slow stage is; only on a terminal, and only after half a second.
 struct ProgressLine {
     private let began = ContinuousClock.now
+    private var weights = TransferProgress("reading weights")
     private let isTerminal = StandardError.isTerminal
     private var isShown = false
 
     init() {}
 
     mutating func show(_ progress: GenerationProgress) {
+        if progress.stage == .loading { return weights.show(progress.completed, of: progress.total) }
+        weights.clear()
         guard isTerminal, progress.completed < progress.total else { return }
         let seconds = (ContinuousClock.now - began).seconds
         guard seconds > 0.5 else { return }
@@ -21,6 +24,7 @@ struct ProgressLine {
     }
 
     mutating func clear() {
+        weights.clear()
         guard isShown else { return }
         StandardError.write("\r\u{1B}[K")
         isShown = false

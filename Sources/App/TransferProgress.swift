@@ -1,13 +1,12 @@
 import Conversion
 import Foundation
 
-/// A bar on standard error that tells how much of a large file is written, and how long the rest takes; only on a
-/// terminal, and only after half a second.
+/// A bar on standard error that tells how much of a large file is read or written, and how long the rest takes; only on
+/// a terminal, and only after half a second.
 struct TransferProgress {
     private let verb: String
-    private let began = ContinuousClock.now
     private let isTerminal = StandardError.isTerminal
-    private var first: Int?
+    private var first: (bytes: Int, time: ContinuousClock.Instant)?
     private var lastShown: ContinuousClock.Instant?
 
     /// `verb`: such as `converting`.
@@ -15,16 +14,16 @@ struct TransferProgress {
         self.verb = verb
     }
 
-    /// Shows bytes written of all, at most ten times a second.
-    mutating func show(_ written: Int, of size: Int) {
-        let before = first ?? written
-        first = before
+    /// Shows bytes done of all, at most ten times a second.
+    mutating func show(_ done: Int, of size: Int) {
         let now = ContinuousClock.now
+        let (before, began) = first ?? (done, now)
+        first = (before, began)
         guard isTerminal, now - began > .seconds(0.5), lastShown.map({ now - $0 > .seconds(0.1) }) ?? true else {
             return
         }
         lastShown = now
-        StandardError.write("\r\u{1B}[K" + line(written, size, seconds: (now - began).seconds, before: before))
+        StandardError.write("\r\u{1B}[K" + line(done, size, seconds: (now - began).seconds, before: before))
     }
 
     mutating func clear() {
@@ -34,12 +33,12 @@ struct TransferProgress {
     }
 
     /// Such as `converting ███████▌            38 %  8.0 GiB of 21.0 GiB  2 min left`.
-    private func line(_ written: Int, _ size: Int, seconds: Double, before: Int) -> String {
-        let share = size > 0 ? Double(written) / Double(size) : 1
+    private func line(_ done: Int, _ size: Int, seconds: Double, before: Int) -> String {
+        let share = size > 0 ? Double(done) / Double(size) : 1
         var parts = ["\(verb) \(Self.bar(share, cells: 20)) \(Int(share * 100)) %"]
-        parts.append("\(ByteCount.text(written)) of \(ByteCount.text(size))")
-        if written > before {
-            parts.append(Self.duration(seconds / Double(written - before) * Double(size - written)) + " left")
+        parts.append("\(ByteCount.text(done)) of \(ByteCount.text(size))")
+        if done > before {
+            parts.append(Self.duration(seconds / Double(done - before) * Double(size - done)) + " left")
         }
         // A line that wraps cannot be taken back.
         return String(parts.joined(separator: "  ").prefix(terminalColumns(STDERR_FILENO) - 1))

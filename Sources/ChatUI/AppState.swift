@@ -19,8 +19,7 @@ package struct AppState: Equatable, Sendable {
     }
 
     package enum Model: Equatable, Sendable {
-        /// Being loaded; the share is from 0 to 1, nil while unknown.
-        case loading(name: String, share: Double?, since: Double)
+        case loading(ModelLoading)
         case ready(ModelDescription)
         /// The text says what went wrong and what to do.
         case failed(String)
@@ -148,8 +147,8 @@ package struct AppState: Equatable, Sendable {
     /// Seconds since 1970, as of the last tick.
     package var now: Double
     package var model: Model
-    /// The name of a model that is to take the present one's place, while it is being loaded.
-    package var loadingModel: String?
+    /// A model that is to take the present one's place, while it is being loaded.
+    package var loadingModel: ModelLoading?
     package var sessionName: String?
 
     package var items: [ConversationItem] = []
@@ -314,6 +313,21 @@ package struct AppState: Equatable, Sendable {
 
 /// A hint that goes away once it has been followed.
 package enum Hint: Hashable, Sendable {
+/// A model that is being loaded.
+package struct ModelLoading: Hashable, Sendable {
+    package var name: String
+    /// How much of it is done, from 0 to 1; nil while unknown.
+    package var share: Double?
+    /// When it began, in seconds since 1970.
+    package var since: Double
+
+    package init(name: String, share: Double? = nil, since: Double) {
+        self.name = name
+        self.share = share
+        self.since = since
+    }
+}
+
     case send, newLine, image, help
 }
 

@@ -14,6 +14,13 @@ enum FigureText {
         return whole < 100 ? "\(whole) s" : "\(whole / 60) min \(whole % 60) s"
     }
 
+    /// What a share done in so many seconds leaves to wait for, behind a space; nothing in the first moments, when it
+    /// would be a guess.
+    static func timeLeft(_ share: Double, elapsed: Double) -> String {
+        guard share > 0.05, share < 1, elapsed > 0.3, elapsed < 86_400 else { return "" }
+        return " " + seconds(elapsed * (1 - share) / share)
+    }
+
     /// One decimal.
     static func tenths(_ value: Double) -> String {
         guard value.isFinite, abs(value) < 1e12 else { return "?" }

@@ -11,13 +11,14 @@ enum ModelCommands {
         if let obstacle = BranchReducer.obstacle("model", state) { throw obstacle }
         if case .loading = state.model { throw .modelIsNotReady(command: "model") }
         let path = CommandLine.path(word.text, homeFolder: state.setting.homeFolder)
-        state.loadingModel = path.split(separator: "/").last.map(String.init) ?? path
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        state.loadingModel = ModelLoading(name: name, since: state.now)
         return [.changeModel(path: path)]
     }
 
     private static func description(_ state: AppState) -> String {
         switch state.model {
-        case .loading(let name, _, _): "\(name) is being loaded"
+        case .loading(let loading): "\(loading.name) is being loaded"
         case .failed(let message): message
         case .absent: "no model"
         case .ready(let model):

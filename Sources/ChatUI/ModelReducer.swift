@@ -4,8 +4,12 @@ enum ModelReducer {
     static func reduce(_ state: inout AppState, _ action: Action) -> [Effect] {
         switch action {
         case .modelLoadingProgressed(let share):
-            if case .loading(let name, _, let since) = state.model {
-                state.model = .loading(name: name, share: min(max(0, share), 1), since: since)
+            let share = min(max(0, share), 1)
+            if case .loading(var loading) = state.model {
+                loading.share = share
+                state.model = .loading(loading)
+            } else {
+                state.loadingModel?.share = share
             }
         case .modelLoaded(let model):
             if state.loadingModel != nil { state.inputNote = "answers come from \(model.name) from here on" }

@@ -23,10 +23,15 @@ package struct PlainTranscript: Sendable {
     private var errors: [String] = []
     private var note: String?
     private var model: String?
+    /// The model that is being loaded, as it was told last.
+    private var toldLoading: ModelLoading?
     private var overflowing: ConversationItem.ID?
     private var isAskingToLeave = false
     private var isAtLineStart = true
     private var output = ""
+
+    /// Seconds that are waited for without a word.
+    private static let moment = 2.0
 
     package init() {}
 
@@ -54,14 +59,30 @@ package struct PlainTranscript: Sendable {
     private mutating func writeModel(_ state: AppState) {
         let text: String
         switch state.model {
-        case .loading(let name, _, _): text = "loading \(name)"
+        case .loading(let loading): text = "loading \(loading.name)"
         case .ready(let model): text = "model: \(model.name), \(model.seesImages ? "sees pictures" : "text only")"
         case .failed(let message): text = "error: " + message
         case .absent: return
         }
-        guard text != model else { return }
-        model = text
-        line(text)
+        if text != model {
+            model = text
+            line(text)
+        }
+        if case .loading(let loading) = state.model {
+            writeProgress(loading, now: state.now)
+        } else if let loading = state.loadingModel {
+            writeProgress(loading, now: state.now)
+        }
+    }
+
+    /// A line for each quarter of what takes longer than a moment.
+    private mutating func writeProgress(_ loading: ModelLoading, now: Double) {
+        guard let share = loading.share, share < 1, now - loading.since > Self.moment else { return }
+        let told = toldLoading?.since == loading.since ? toldLoading?.share ?? 0 : 0
+        guard Int(share * 4) > Int(told * 4) else { return }
+        toldLoading = loading
+        let left = FigureText.timeLeft(share, elapsed: now - loading.since)
+        line("loaded \(Int(share * 100)) %" + (left.isEmpty ? "" : "," + left + " left"))
     }
 
     // MARK: The conversation

@@ -45,7 +45,8 @@ enum StartScreen {
     private static func model(_ state: AppState, _ theme: Theme, _ columns: Int) -> [TextLine] {
         let text: Span
         switch state.model {
-        case .loading(let name, _, _): text = Span("loading \(name); type already, it is sent when ready", theme.dim)
+        case .loading(let loading):
+            text = Span("loading \(loading.name); type already, it is sent when ready", theme.dim)
         case .failed(let message): text = Span("⚠ " + message, theme.error)
         case .absent: return []
         case .ready(let model):

@@ -9,29 +9,29 @@ enum StatusLine {
         let key = self.key(state, theme, isNarrow: isNarrow)
         let keyColumns = key.map { TextWidth.columns(of: $0.text) + 2 } ?? 0
         let end = geometry.size.columns - 1
+        let progress = progress(state, theme)
+        // What is going on has its room before what always stands there.
+        var room = end - keyColumns - (progress.map { $0.columns + 2 } ?? 0)
         var column = 1
-        for piece in pieces(state, theme, isNarrow: isNarrow) {
+        func draw(_ piece: TextLine) {
             // A piece that does not fit is left out whole: half a figure misleads.
-            guard column + piece.columns <= end - keyColumns else { continue }
+            guard column + piece.columns <= room else { return }
             column = frame.draw(piece, at: Position(column: column, row: row)) + 2
         }
+        if !isNarrow, let name = modelName(state) { draw(TextLine(name, theme.text)) }
+        if let gauge = gauge(state, theme, isNarrow: isNarrow) { draw(gauge) }
+        room = end - keyColumns
+        if let progress { draw(progress) }
+        if !isNarrow {
+            for figure in figures(state) { draw(TextLine(figure, theme.dim)) }
+        }
         if let key { frame.drawRight(key.text, endingAt: end, row: row, style: key.style) }
-    }
-
-    private static func pieces(_ state: AppState, _ theme: Theme, isNarrow: Bool) -> [TextLine] {
-        var pieces: [TextLine] = []
-        let progress = self.progress(state, theme)
-        if !isNarrow, let name = modelName(state) { pieces.append(TextLine(name, theme.text)) }
-        if let gauge = gauge(state, theme, isNarrow: isNarrow) { pieces.append(gauge) }
-        if let progress { pieces.append(progress) }
-        if !isNarrow { pieces += figures(state).map { TextLine($0, theme.dim) } }
-        return pieces
     }
 
     private static func modelName(_ state: AppState) -> String? {
         let name: String
         switch state.model {
-        case .loading(let loading, _, _): name = loading
+        case .loading(let loading): name = loading.name
         case .ready(let model): name = model.name
         case .failed: name = "no model"
         case .absent: return nil
@@ -69,14 +69,11 @@ enum StatusLine {
     // MARK: What is going on
 
     private static func progress(_ state: AppState, _ theme: Theme) -> TextLine? {
-        if case .loading(_, let share, let since) = state.model {
-            guard let share else { return TextLine("loading", theme.accent) }
-            let left = timeLeft(share, elapsed: state.now - since)
-            return TextLine("loading \(Int(share * 100))%\(left)", theme.accent)
-        }
-        if let name = state.loadingModel {
-            let shown = TextWidth.truncated(SanitizedText.clean(name, newlines: .joined), to: 28)
-            return TextLine("loading \(shown)", theme.accent)
+        if case .loading(let loading) = state.model { return self.loading(loading, "", state, theme) }
+        if let loading = state.loadingModel {
+            // The name at the left is still the present one's.
+            let name = TextWidth.truncated(SanitizedText.clean(loading.name, newlines: .joined), to: 28)
+            return self.loading(loading, " " + name, state, theme)
         }
         if let comparing = state.comparing {
             return TextLine("comparing pictures \(comparing.completed)/\(comparing.total)", theme.accent)
@@ -88,18 +85,20 @@ enum StatusLine {
             return answer.tokens == 0 ? TextLine("thinking", theme.accent) : nil
         }
         let share = progress.total > 0 ? Double(progress.completed) / Double(progress.total) : 0
-        let left = timeLeft(share, elapsed: state.now - answer.progressSince)
+        let left = FigureText.timeLeft(share, elapsed: state.now - answer.progressSince)
         switch progress.stage {
-        case .loading: return TextLine("loading \(Int(share * 100))%\(left)", theme.accent)
+        case .loading: return TextLine("reading weights \(Int(share * 100))%\(left)", theme.accent)
         case .images: return TextLine("reading pictures \(Int(share * 100))%\(left)", theme.accent)
         case .prefill: return TextLine("prefill \(progress.completed)/\(progress.total)\(left)", theme.accent)
         }
     }
 
-    /// Nothing in the first moments, when it would be a guess.
-    private static func timeLeft(_ share: Double, elapsed: Double) -> String {
-        guard share > 0.05, share < 1, elapsed > 0.3, elapsed < 86_400 else { return "" }
-        return " " + FigureText.seconds(elapsed * (1 - share) / share)
+    /// Such as `loading 63% 2 s`.
+    private static func loading(_ loading: ModelLoading, _ name: String, _ state: AppState, _ theme: Theme) -> TextLine
+    {
+        guard let share = loading.share else { return TextLine("loading\(name)", theme.accent) }
+        let left = FigureText.timeLeft(share, elapsed: state.now - loading.since)
+        return TextLine("loading\(name) \(Int(share * 100))%\(left)", theme.accent)
     }
 
     private static func figures(_ state: AppState) -> [String] {

@@ -16,7 +16,7 @@ package enum GenerationEvent: Sendable, Equatable {
 /// How far a slow stage has come.
 package struct GenerationProgress: Sendable, Equatable {
     package enum Stage: String, Sendable, Equatable {
-        /// Reading weights.
+        /// Reading weights; units are bytes.
         case loading
         /// Encoding pictures; units are layers of the encoder, of all pictures together.
         case images

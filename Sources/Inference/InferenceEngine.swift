@@ -130,6 +130,9 @@ package actor InferenceEngine: GenerationBackend {
             do {
                 let embedding = try pictures.embedding(
                     of: image, key: key, isCancelled: { cancellation.isCancelled },
+                    reading: { done, total in
+                        send(.progress(GenerationProgress(stage: .loading, completed: done, total: total)))
+                    },
                     progress: { layer in
                         send(
                             .progress(

@@ -76,8 +76,11 @@ package final class LoadedModel: Sendable {
     /// Maps and checks the file.
     ///
     /// In exact precision weights stay where they are, so this takes milliseconds whatever their size; in fast precision
-    /// all of them are read and packed.
-    package init(path: String, options: ModelOptions = ModelOptions()) throws(InferenceError) {
+    /// all of them are read and packed. `progress` is told the bytes of weights that are done, and of all.
+    package init(
+        path: String, options: ModelOptions = ModelOptions(),
+        progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) throws(InferenceError) {
         do {
             file = try ModelRegistry.open(path: path, configurationFolders: options.configurationFolders)
         } catch {
@@ -88,7 +91,10 @@ package final class LoadedModel: Sendable {
         precision = options.precision ?? .usual(for: file)
         // Weights stay where they lie until everything else is known to be well.
         var network: Network
-        do { network = try ModelRegistry.network(of: file) } catch { throw .model(error) }
+        do {
+            let loading = precision == .exact ? WeightLoading(progress: progress) : WeightLoading()
+            network = try ModelRegistry.network(of: file, loading: loading)
+        } catch { throw .model(error) }
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
         let configuration = network.decoder.configuration
         guard tokenizer.vocabularySize <= configuration.vocabularySize else {
@@ -125,7 +131,8 @@ package final class LoadedModel: Sendable {
         if precision == .fast {
             let file = file
             let packer = WeightPacker(pool: ThreadPool(threadCount: threadCount)) { file.discard($0) }
-            do { network = try ModelRegistry.network(of: file, packer: packer) } catch { throw .model(error) }
+            let loading = WeightLoading(packer: packer, progress: progress)
+            do { network = try ModelRegistry.network(of: file, loading: loading) } catch { throw .model(error) }
         }
         (decoder, visual) = (network.decoder, network.visual)
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
@@ -166,16 +173,25 @@ package final class LoadedModel: Sendable {
         knownEncoderDigest.withLock { $0 = knownEncoder }
     }
 
-    /// SHA-256 of the names, shapes, types and weights of all that a picture's features depend on, computed once.
-    package func encoderDigest() -> SHA256Digest {
+    /// SHA-256 of the names, shapes, types and weights of all that a picture's features depend on, computed once; nil when
+    /// cancelled. Slow the first time, since it reads all these weights: `progress` is told the bytes done, and of all.
+    package func encoderDigest(
+        isCancelled: () -> Bool = { false }, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
+    ) -> SHA256Digest? {
         knownEncoderDigest.withLock { known in
             if let known { return known }
             let prefix = visual?.encoderPrefix ?? ""
             var parts = [UInt8]()
-            for tensor in file.tensors.values.filter({ $0.name.hasPrefix(prefix) }).sorted(by: { $0.name < $1.name }) {
+            let tensors = file.tensors.values.filter { $0.name.hasPrefix(prefix) }.sorted { $0.name < $1.name }
+            let total = tensors.reduce(0) { $0 + $1.bytes.count }
+            var done = 0
+            for tensor in tensors {
+                if isCancelled() { return nil }
                 parts += Array("\(tensor.name) \(tensor.shape) \(tensor.type.name)\n".utf8)
                 parts += SHA256Digest(of: tensor.bytes).bytes
                 if precision == .fast { file.discard(tensor.bytes) }
+                done += tensor.bytes.count
+                progress(done, total)
             }
             // Sizes that no shape shows, such as the number of heads and the norms' epsilon.
             for key in file.metadata.keys.filter({ $0.hasPrefix("\(description.architecture).") }).sorted() {

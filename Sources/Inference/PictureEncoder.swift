@@ -11,19 +11,22 @@ package final class PictureEncoder {
     private let pool: ThreadPool
     private let store: CacheStore?
     private let precision: Precision
-    /// Digest of the encoder's weights; asked for once, when the store is first used.
-    private let weightsDigest: () -> SHA256Digest
+    /// Digest of the encoder's weights, nil when cancelled; asked for when the store is first used.
+    private let weightsDigest: WeightsDigest
     /// The most recently used last.
     private var recent: [(key: PictureKey, features: [Float])] = []
     /// Pictures that were encoded, not found.
     package private(set) var encodedCount = 0
+
+    /// Given `isCancelled`, and whom to tell the bytes done, and of all.
+    package typealias WeightsDigest = (() -> Bool, (_ done: Int, _ total: Int) -> Void) -> SHA256Digest?
 
     /// Bytes of features that are kept in memory: 140 pictures of Emu2-Chat.
     private static let mostBytes = 256 << 20
 
     package init(
         model: any VisualModel, precision: Precision, pool: ThreadPool, store: CacheStore?,
-        weightsDigest: @escaping () -> SHA256Digest
+        weightsDigest: @escaping WeightsDigest
     ) {
         self.model = model
         self.pool = pool
@@ -33,15 +36,22 @@ package final class PictureEncoder {
     }
 
     /// What the encoder makes of a picture, [slots, features], before it is fitted to the decoder; nil when cancelled.
+    ///
+    /// `progress` is told the layers done; `reading`, before the first picture, the bytes of weights read, and of all.
     package func features(
-        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false },
+        reading: (_ done: Int, _ total: Int) -> Void = { _, _ in }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> [Float]? {
         if let index = recent.firstIndex(where: { $0.key == key }) {
             let found = recent.remove(at: index)
             recent.append(found)
             return found.features
         }
-        let name = store.map { _ in entryName(key) }
+        var name: String?
+        if store != nil {
+            guard let digest = weightsDigest(isCancelled, reading) else { return nil }
+            name = entryName(key, weights: digest)
+        }
         if let store, let name, let stored = store.read(name) {
             remember(key, stored)
             return stored
@@ -57,16 +67,18 @@ package final class PictureEncoder {
 
     /// A picture as rows for the decoder; nil when cancelled.
     package func embedding(
-        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+        of image: PixelImage, key: PictureKey, isCancelled: () -> Bool = { false },
+        reading: (_ done: Int, _ total: Int) -> Void = { _, _ in }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> PictureEmbedding? {
-        let features = try features(of: image, key: key, isCancelled: isCancelled, progress: progress)
+        let features = try features(
+            of: image, key: key, isCancelled: isCancelled, reading: reading, progress: progress)
         return features.map { PictureEmbedding(rows: model.embeddings(features: $0, pool: pool)) }
     }
 
     /// Everything that the features depend on, in one name.
-    private func entryName(_ key: PictureKey) -> String {
+    private func entryName(_ key: PictureKey, weights: SHA256Digest) -> String {
         let parts = [
-            key.content.hexadecimal, weightsDigest().hexadecimal, model.preprocessingName, "\(key.slots)",
+            key.content.hexadecimal, weights.hexadecimal, model.preprocessingName, "\(key.slots)",
             // The exact variants agree bit for bit, so that there the CPU is no part of it.
             precision == .exact ? precision.rawValue : precision.kernelName,
         ]

@@ -84,9 +84,9 @@ package struct Emu2: VisualModel {
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
-    package init(file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) {
+    package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let reader = ParameterReader(file: file, prefix: "emu2")
-        let source = TensorSource(file: file, packer: packer)
+        let source = TensorSource(file: file, loading: loading)
         configuration = try reader.emu2Configuration()
         let rotary = try reader.rotaryEmbedding(configuration.decoder, source, layout: .halfSplit)
         decoder = try LlamaDecoder(

@@ -57,9 +57,9 @@ package struct Gemma3Decoder: Decoder {
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
-    package init(file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) {
+    package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let parameters = try Gemma3Parameters(ParameterReader(file: file, prefix: "gemma3"))
-        let source = TensorSource(file: file, packer: packer)
+        let source = TensorSource(file: file, loading: loading)
         let configuration = parameters.configuration
         self.configuration = configuration
         window = parameters.window

@@ -42,9 +42,9 @@ package struct LlamaDecoder: Decoder {
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
-    package init(file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) {
+    package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let reader = ParameterReader(file: file, prefix: "llama")
-        let source = TensorSource(file: file, packer: packer)
+        let source = TensorSource(file: file, loading: loading)
         let configuration = try reader.decoderConfiguration()
         let epsilon = try reader.normEpsilon(default: 1e-5)
         let rotary = try reader.rotaryEmbedding(configuration, source, layout: .interleaved)

@@ -23,24 +23,26 @@ package struct Network: Sendable {
 
 /// The model families that can be run, by the name their files give.
 package enum ModelRegistry {
-    private static let families: [String: @Sendable (GGUFFile, WeightPacker?) throws(ModelError) -> Network] = [
-        "emu2": { (file, packer) throws(ModelError) in Network(try Emu2(file: file, packer: packer)) },
-        "gemma3": { (file, packer) throws(ModelError) in Network(try Gemma3Decoder(file: file, packer: packer)) },
-        "llama": { (file, packer) throws(ModelError) in Network(try LlamaDecoder(file: file, packer: packer)) },
-        "qwen2": { (file, packer) throws(ModelError) in Network(try Qwen2Decoder(file: file, packer: packer)) },
+    private static let families: [String: @Sendable (GGUFFile, WeightLoading) throws(ModelError) -> Network] = [
+        "emu2": { (file, loading) throws(ModelError) in Network(try Emu2(file: file, loading: loading)) },
+        "gemma3": { (file, loading) throws(ModelError) in Network(try Gemma3Decoder(file: file, loading: loading)) },
+        "llama": { (file, loading) throws(ModelError) in Network(try LlamaDecoder(file: file, loading: loading)) },
+        "qwen2": { (file, loading) throws(ModelError) in Network(try Qwen2Decoder(file: file, loading: loading)) },
     ]
 
     /// The architectures that can be run, sorted.
     package static var architectures: [String] { families.keys.sorted() }
 
-    /// Loads the model of a GGUF file; with a packer, for products in fast precision.
-    package static func network(of file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) -> Network {
+    /// Loads the model of a GGUF file.
+    package static func network(
+        of file: GGUFFile, loading: WeightLoading = WeightLoading()
+    ) throws(ModelError) -> Network {
         let name: String
         do { name = try file.string("general.architecture") } catch { throw .file(error) }
         guard let load = families[name] else {
             throw .unknownArchitecture(path: file.path, name: name, known: architectures)
         }
-        return try load(file, packer)
+        return try load(file, loading)
     }
 
     /// Loads the decoder of a GGUF file.

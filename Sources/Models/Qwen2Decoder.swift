@@ -41,9 +41,9 @@ package struct Qwen2Decoder: Decoder {
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
-    package init(file: GGUFFile, packer: WeightPacker? = nil) throws(ModelError) {
+    package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let reader = ParameterReader(file: file, prefix: "qwen2")
-        let source = TensorSource(file: file, packer: packer)
+        let source = TensorSource(file: file, loading: loading)
         let configuration = try reader.decoderConfiguration()
         let epsilon = try reader.normEpsilon(default: 1e-6)
         self.configuration = configuration

@@ -1,20 +1,36 @@
 import ModelFiles
 import Tensor
 
+/// How weights are taken from their file.
+package struct WeightLoading {
+    /// Makes weights ready for products in fast precision; nil leaves them where they lie.
+    let packer: WeightPacker?
+    /// Told the bytes of the tensors that are done, and of all.
+    let progress: (_ done: Int, _ total: Int) -> Void
+
+    /// Exact arithmetic unless there is a packer.
+    package init(packer: WeightPacker? = nil, progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }) {
+        self.packer = packer
+        self.progress = progress
+    }
+}
+
 /// Takes tensors of a GGUF file by name, shape and use, with errors that name them.
 final class TensorSource {
     let file: GGUFFile
-    private let packer: WeightPacker?
+    private let loading: WeightLoading
     private var taken: Set<String> = []
+    private let totalBytes: Int
+    private var takenBytes = 0
 
-    /// With a packer, weights are made ready for products in fast precision.
-    init(file: GGUFFile, packer: WeightPacker?) {
+    init(file: GGUFFile, loading: WeightLoading) {
         self.file = file
-        self.packer = packer
+        self.loading = loading
+        totalBytes = file.tensors.values.reduce(0) { $0 + $1.bytes.count }
     }
 
     /// How what is loaded from here computes.
-    var precision: Precision { packer == nil ? .exact : .fast }
+    var precision: Precision { loading.packer == nil ? .exact : .fast }
 
     /// Whether the file has a tensor.
     func contains(_ name: String) -> Bool { file.tensors[name] != nil }
@@ -42,7 +58,7 @@ final class TensorSource {
     }
 
     /// A matrix for products, where it is not only read row by row.
-    func packed(_ matrix: WeightMatrix) -> WeightMatrix { packer?.pack(matrix) ?? matrix }
+    func packed(_ matrix: WeightMatrix) -> WeightMatrix { loading.packer?.pack(matrix) ?? matrix }
 
     /// A vector, widened to fp32.
     func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {
@@ -70,11 +86,18 @@ final class TensorSource {
         if let name = file.tensors.keys.filter({ !taken.contains($0) }).min() {
             throw .unsupportedFeature(path: file.path, feature: "the tensor \(name)")
         }
+        loading.progress(totalBytes, totalBytes)
         return file.tensors.values.reduce(0) { $0 + $1.elementCount }
     }
 
     private func tensor(_ name: String, shape: [Int]) throws(ModelError) -> GGUFTensor {
-        taken.insert(name)
-        do { return try file.tensor(name, shape: shape) } catch { throw .file(error) }
+        let tensor: GGUFTensor
+        do { tensor = try file.tensor(name, shape: shape) } catch { throw .file(error) }
+        if taken.insert(name).inserted {
+            // What was taken before has been made ready by now.
+            loading.progress(takenBytes, totalBytes)
+            takenBytes += tensor.bytes.count
+        }
+        return tensor
     }
 }

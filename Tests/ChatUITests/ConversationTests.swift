@@ -36,7 +36,7 @@ import Testing
     }
 
     @Test func questionsWaitForTheModel() {
-        var chat = ScriptedChat(model: .loading(name: "SmolLM2", share: nil, since: 0))
+        var chat = ScriptedChat(model: .loading(ModelLoading(name: "SmolLM2", since: 0)))
         #expect(chat.type("First\n").isEmpty)
         chat.type("Second\n")
         #expect(chat.frame.plainText.contains("waiting for the model"))
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test func aWaitingQuestionCanBeTakenBack() {
-        var chat = ScriptedChat(model: .loading(name: "SmolLM2", share: nil, since: 0))
+        var chat = ScriptedChat(model: .loading(ModelLoading(name: "SmolLM2", since: 0)))
         chat.type("First\n")
         chat.press(.escape)
         #expect(chat.draft == "First|")

@@ -319,6 +319,10 @@ import Testing
     @Test func whenItFailsTheOldOneStays() {
         var chat = ScriptedChat()
         chat.type("/model gone.gguf\n")
+        #expect(chat.frame.rowText(23).contains("loading gone.gguf "))
+        chat.act(.ticked(ScriptedChat.noon + 6))
+        chat.act(.modelLoadingProgressed(share: 0.6))
+        #expect(chat.frame.rowText(23).contains("SmolLM2 135M  ") && chat.frame.rowText(23).contains("gguf 60% 4.0 s"))
         chat.act(.modelChangeFailed("gone.gguf: no such file"))
         #expect(chat.state.model == .ready(ScriptedChat.blindModel))
         #expect(chat.draft == "/model gone.gguf|")

@@ -54,7 +54,7 @@ enum Screens {
         Screen(name: "loading") { size in
             var chat = ScriptedChat(
                 columns: size.columns, rows: size.rows,
-                model: .loading(name: "SmolLM2 135M", share: 0, since: ScriptedChat.noon))
+                model: .loading(ModelLoading(name: "SmolLM2 135M", share: 0, since: ScriptedChat.noon)))
             chat.act(.ticked(ScriptedChat.noon + 3.4))
             chat.act(.modelLoadingProgressed(share: 0.63))
             chat.type("What is a poodle?\nand a")
@@ -171,7 +171,7 @@ enum Screens {
         Screen(name: "terms") { size in
             var chat = ScriptedChat(
                 columns: size.columns, rows: size.rows,
-                model: .loading(name: "emu2", share: nil, since: ScriptedChat.noon))
+                model: .loading(ModelLoading(name: "emu2", since: ScriptedChat.noon)))
             var model = ScriptedChat.seeingModel
             model.termsToTell =
                 "Emu2-Chat: Emu2's weights derive from Meta's LLaMA 1 and follow its terms: non-commercial research use "

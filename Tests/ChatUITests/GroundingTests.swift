@@ -132,7 +132,7 @@ import Testing
     }
 
     @Test func aQuestionTakenBackKeepsItsWish() {
-        var chat = ScriptedChat(model: .loading(name: "emu2", share: nil, since: ScriptedChat.noon))
+        var chat = ScriptedChat(model: .loading(ModelLoading(name: "emu2", since: ScriptedChat.noon)))
         chat.press(.alt("g"))
         chat.type("And the cat?\n")
         #expect(chat.state.groundingWish == nil)

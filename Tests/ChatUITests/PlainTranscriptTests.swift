@@ -25,7 +25,7 @@ private struct PlainReader {
 
 @Suite struct PlainTranscriptTests {
     @Test func aConversationIsLines() {
-        var reader = PlainReader(model: .loading(name: "tiny.gguf", share: nil, since: 0))
+        var reader = PlainReader(model: .loading(ModelLoading(name: "tiny.gguf", since: 0)))
         #expect(reader.taken() == "loading tiny.gguf\n")
         reader.chat.type("Hi\n")
         reader.read()
@@ -46,6 +46,29 @@ private struct PlainReader {
         reader.chat.finish(.length, rest: "end")
         reader.read()
         #expect(reader.taken() == "end\n(cut short)\n")
+    }
+
+    @Test func aLongLoadIsToldInQuarters() {
+        var reader = PlainReader(model: .loading(ModelLoading(name: "m.gguf", since: ScriptedChat.noon)))
+        for step in 0...20 {
+            reader.chat.act(.ticked(ScriptedChat.noon + Double(step)))
+            reader.chat.act(.modelLoadingProgressed(share: Double(step) / 20))
+            reader.read()
+        }
+        #expect(
+            reader.taken()
+                == "loading m.gguf\nloaded 25 %, 15 s left\nloaded 50 %, 10 s left\nloaded 75 %, 5.0 s left\n")
+        // What is done in a moment is not talked about; another model is.
+        reader.chat.act(.modelLoaded(ScriptedChat.blindModel))
+        reader.chat.type("/model other.gguf\n")
+        reader.read()
+        _ = reader.taken()
+        reader.chat.act(.modelLoadingProgressed(share: 0.9))
+        reader.read()
+        #expect(reader.taken() == "")
+        reader.chat.act(.ticked(ScriptedChat.noon + 30))
+        reader.read()
+        #expect(reader.taken() == "loaded 90 %, 1.1 s left\n")
     }
 
     @Test func picturesAreNamedAndErrorsTold() {

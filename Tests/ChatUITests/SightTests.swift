@@ -26,12 +26,12 @@ import Testing
         }
         #expect(caption(.ready(model())) == "dog.jpg · 640×480 · seen at 448×448 · 258 tokens")
         #expect(
-            caption(.loading(name: "m", share: nil, since: ScriptedChat.noon)) == "dog.jpg · 640×480")
+            caption(.loading(ModelLoading(name: "m", since: ScriptedChat.noon))) == "dog.jpg · 640×480")
         #expect(caption(.ready(ScriptedChat.blindModel)) == "dog.jpg · 640×480 · the model cannot see it")
     }
 
     private func loading() -> ScriptedChat {
-        ScriptedChat(model: .loading(name: "m", share: nil, since: ScriptedChat.noon))
+        ScriptedChat(model: .loading(ModelLoading(name: "m", since: ScriptedChat.noon)))
     }
 
     @Test func optionsAreTheModelsUntilTheUserChoosesSome() {

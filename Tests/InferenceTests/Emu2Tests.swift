@@ -89,6 +89,35 @@ import Tokenization
         }
     }
 
+    @Test func theFirstPictureTellsHowFarItsWeightsAreRead() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("emuchat-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let image = try Self.picture(1)
+        let key = PictureKey(content: image.digest, slots: 4)
+        try withModel { model, _ in
+            let total = model.file.tensors.values.reduce(0) { $0 + ($1.name.hasPrefix("v.") ? $1.bytes.count : 0) }
+            let encoder = try encoder(model, store: CacheStore(folder: folder))
+            var read = [Int]()
+            // Stopped in the middle, it is read again.
+            let stopped = try encoder.features(
+                of: image, key: key, isCancelled: { read.count == 3 }, reading: { done, _ in read.append(done) })
+            #expect(stopped == nil && read.count == 3)
+            read = []
+            let features = try encoder.features(
+                of: image, key: key,
+                reading: { done, all in
+                    #expect(all == total && done > read.last ?? 0)
+                    read.append(done)
+                })
+            #expect(features != nil && read.last == total)
+            read = []
+            let other = try Self.picture(2)
+            _ = try encoder.features(
+                of: other, key: PictureKey(content: other.digest, slots: 4), reading: { done, _ in read.append(done) })
+            #expect(read.isEmpty)
+        }
+    }
+
     // MARK: Pictures between tokens
 
     private func prompt(_ parts: PromptPart..., answer: String? = nil) -> Prompt {

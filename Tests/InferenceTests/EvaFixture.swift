@@ -65,7 +65,8 @@ struct EvaFixture {
 
     /// The hidden states that the engine computes from a checkpoint or a GGUF.
     func computed(from path: String, packer: WeightPacker? = nil) throws -> [Float] {
-        let network = try ModelRegistry.network(of: ModelRegistry.open(path: path), packer: packer)
+        let network = try ModelRegistry.network(
+            of: ModelRegistry.open(path: path), loading: WeightLoading(packer: packer))
         let model = try #require(network.visual as? Emu2)
         let hidden = try #require(try model.visual.hiddenStates(pixels: pixels, pool: ThreadPool(threadCount: 2)))
         return hidden.values(0..<hidden.count)

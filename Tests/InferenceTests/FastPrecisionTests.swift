@@ -26,6 +26,20 @@ import Testing
         return product / (first * second).squareRoot()
     }
 
+    @Test(arguments: models, [Precision.exact, .fast])
+    func loadingTellsHowFarItIs(_ name: String, _ precision: Precision) throws {
+        var told: [(done: Int, total: Int)] = []
+        let model = try LoadedModel(
+            path: path(name), options: ModelOptions(threadCount: 1, precision: precision),
+            progress: { told.append(($0, $1)) })
+        let total = model.file.tensors.values.reduce(0) { $0 + $1.bytes.count }
+        #expect(told.allSatisfy { $0.total == total })
+        // Once before each tensor, and at the end.
+        #expect(told.count == model.file.tensors.count + 1)
+        #expect(told.first?.done == 0 && told.last?.done == total)
+        #expect(zip(told, told.dropFirst()).allSatisfy { $0.done < $1.done })
+    }
+
     private let prompt = (0..<90).map { Int32(($0 * 37 + 11) % 256) }
 
     @Test(arguments: models) func everyThreadCountAndPassSizeGivesTheSameBits(_ name: String) throws {

@@ -35,7 +35,7 @@ struct PerplexityCommand: AsyncParsableCommand {
         let loaded: LoadedModel
         let session: DecoderSession
         do {
-            loaded = try LoadedModel(path: path, options: options)
+            loaded = try .showingProgress(path: path, options: options)
             session = try DecoderSession(model: loaded)
         } catch { throw CommandError.failed(error.description) }
         let bos = loaded.tokenizer.addsBOS ? loaded.tokenizer.bosToken : nil

@@ -68,7 +68,7 @@ struct ChatCommand: AsyncParsableCommand {
         let now = Date().timeIntervalSince1970
         var state = AppState(
             setting: .current, size: size, now: now,
-            model: .loading(name: (modelPath as NSString).lastPathComponent, share: nil, since: now),
+            model: .loading(ModelLoading(name: (modelPath as NSString).lastPathComponent, since: now)),
             options: sampling.options(over: configuration.options))
         state.hasChosenOptions = choosesOptions(configuration)
         return state

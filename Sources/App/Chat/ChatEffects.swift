@@ -96,8 +96,7 @@ final class ChatEffects: Sendable {
 
     private func loadModel(_ path: String, _ options: ModelOptions) async {
         do throws(InferenceError) {
-            let engine = try InferenceEngine(
-                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
+            let engine = try engine(path, options)
             await keeper.use(engine)
             mailbox.post(.modelLoaded(LicenceNotice.marking(engine.model)))
             // Known before the first answer ends, so that its session names the weights.
@@ -107,14 +106,26 @@ final class ChatEffects: Sendable {
         }
     }
 
+    /// Loads a model, and tells the screen how far that is.
+    private func engine(_ path: String, _ options: ModelOptions) throws(InferenceError) -> InferenceEngine {
+        var told = 0.0
+        let model = try LoadedModel(path: path, options: options) { [mailbox] done, total in
+            let share = total > 0 ? Double(done) / Double(total) : 1
+            // More steps than these cannot be seen.
+            guard share >= told + 0.01 else { return }
+            told = share
+            mailbox.post(.modelLoadingProgressed(share: share))
+        }
+        return try InferenceEngine(model: model, pictureStore: Folders.pictureStore)
+    }
+
     /// Loads another model; the one before stays when that fails.
     private func changeModel(_ path: String) async {
         var options = modelOptions.withLock { $0 }
         // It was chosen for the first model.
         options.templateName = nil
         do throws(InferenceError) {
-            let engine = try InferenceEngine(
-                model: LoadedModel(path: path, options: options), pictureStore: Folders.pictureStore)
+            let engine = try engine(path, options)
             await keeper.use(engine)
             mailbox.post(.modelLoaded(LicenceNotice.marking(engine.model)))
             _ = await engine.modelDigest()

@@ -98,7 +98,7 @@ actor AnswerVerifier {
         }
         if engines.count >= 2 { engines = [:] }
         let engine = try InferenceEngine(
-            model: LoadedModel(
+            model: .showingProgress(
                 path: setting.path,
                 options: ModelOptions(
                     contextLength: setting.contextLength, threadCount: threadCount, cacheType: cache.type,
