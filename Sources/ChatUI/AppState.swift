@@ -120,9 +120,11 @@ package struct AppState: Equatable, Sendable {
 
     /// A command that was taken out of the editor and may still fail.
     package struct TakenCommand: Equatable, Sendable {
-        /// The editor's text with and without it.
+        package var name: String
+        /// The editor's text with and without it, and where the cursor was.
         package var before: [Editor.Element]
         package var after: [Editor.Element]
+        package var cursor: Int
     }
 
     /// A question of the conversation that is in the editor, to be asked otherwise.

@@ -8,14 +8,13 @@ struct Command: Sendable {
     let summary: String
     /// Whether the command may stand at the end of a draft, not only on a line of its own.
     var canEndDraft = false
-    /// Does it. A problem leaves the command where it was typed; success removes it unless `placesItself`.
+    /// Does it. A problem leaves the command where it was typed, also one that an action tells later (`CommandOutcome`);
+    /// success removes it unless `placesItself`.
     let run: @Sendable (CommandInvocation, inout AppState) throws(CommandProblem) -> [Effect]
     /// Whether `run` has put something in the command's place.
     var placesItself = false
     /// What Tab completes behind the name; nil is nothing.
     var completion: Completion?
-    /// Whether an action may tell later that it was not done; the command is then back where it was typed.
-    var mayFailLater = false
 
     static let all: [Command] = [
         Command(
@@ -34,12 +33,12 @@ struct Command: Sendable {
             run: GroundingReducer.run),
         Command(
             name: "example", arguments: "ANSWER", summary: "make an example of the draft, with this answer",
-            canEndDraft: true, run: ExampleCommands.add, mayFailLater: true),
+            canEndDraft: true, run: ExampleCommands.add),
         Command(
             name: "examples", arguments: "[use SET|…]",
             summary: "list the sets; use, nearest N, keep, show, remove one",
             run: ExampleCommands.manage,
-            completion: .words { _ in ["use", "nearest", "keep", "show", "remove", "off"] }, mayFailLater: true),
+            completion: .words { _ in ["use", "nearest", "keep", "show", "remove", "off"] }),
         Command(
             name: "regenerate", arguments: "", summary: "answer the last question once more, on a branch",
             run: BranchCommands.regenerate),
@@ -58,10 +57,10 @@ struct Command: Sendable {
         Command(name: "new", arguments: "", summary: "begin an empty conversation", run: SessionCommands.new),
         Command(
             name: "open", arguments: "NUMBER|NAME", summary: "go on with an earlier conversation",
-            run: SessionCommands.open, completion: .words { $0.recentSessions.map(\.name) }, mayFailLater: true),
+            run: SessionCommands.open, completion: .words { $0.recentSessions.map(\.name) }),
         Command(
             name: "model", arguments: "[FILE]", summary: "show the model, or answer with another one",
-            run: ModelCommands.model, completion: .path, mayFailLater: true),
+            run: ModelCommands.model, completion: .path),
         Command(
             name: "system", arguments: "TEXT|NAME",
             summary: "how the model should behave; `none` ends it",
@@ -75,7 +74,7 @@ struct Command: Sendable {
             run: SettingCommands.preset, completion: .words { _ in GenerationPreset.all.map(\.name) }),
         Command(
             name: "save-options", arguments: "", summary: "keep what /set has changed for later conversations",
-            run: SettingCommands.saveOptions, mayFailLater: true),
+            run: SettingCommands.saveOptions),
         Command(
             name: "theme", arguments: "[NAME|PATH]", summary: "change the colours; alone, list what there is",
             run: ThemeCommand.run, completion: .path),

@@ -154,14 +154,15 @@ enum InputReducer {
                     name: invocation.name,
                     nearest: CommandLine.nearest(to: invocation.name, among: Command.all.map(\.name)))
             }
-            let before = state.editor.elements
+            let (before, cursor) = (state.editor.elements, state.editor.cursor)
             let typed = Array(before[invocation.range])
             if !command.placesItself { removeCommand(invocation, &state) }
             do throws(CommandProblem) {
                 var effects = try command.run(invocation, &state)
                 effects.append(remember(&state, typed))
-                if command.mayFailLater {
-                    state.takenCommand = AppState.TakenCommand(before: before, after: state.editor.elements)
+                if !command.placesItself {
+                    state.takenCommand = AppState.TakenCommand(
+                        name: command.name, before: before, after: state.editor.elements, cursor: cursor)
                 }
                 return effects
             } catch {
@@ -172,13 +173,6 @@ enum InputReducer {
             state.inputErrors = [error.description]
             return []
         }
-    }
-
-    /// Puts a command that has failed back, unless something was typed since.
-    static func giveCommandBack(_ state: inout AppState) {
-        guard let taken = state.takenCommand else { return }
-        state.takenCommand = nil
-        if state.editor.elements == taken.after { state.editor.setElements(taken.before) }
     }
 
     /// Takes a command out of the draft, with its line when it had one.

@@ -14,7 +14,6 @@ enum ModelReducer {
         case .modelLoaded(let model):
             if state.loadingModel != nil { state.inputNote = "answers come from \(model.name) from here on" }
             state.loadingModel = nil
-            state.takenCommand = nil
             state.model = .ready(model)
             // Whoever has chosen nothing gets answers as the model's makers do it.
             if !state.hasChosenOptions, state.options == GenerationOptions(),
@@ -27,7 +26,6 @@ enum ModelReducer {
         case .modelChangeFailed(let message):
             state.loadingModel = nil
             state.inputErrors = [message]
-            InputReducer.giveCommandBack(&state)
             return GenerationReducer.startNext(&state)
         case .modelFailed(let message):
             state.model = .failed(message)

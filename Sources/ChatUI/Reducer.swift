@@ -6,6 +6,7 @@ import Screen
 /// Pure: the only writer of `AppState`, without I/O or a clock of its own.
 package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     var effects: [Effect]
+    let outcome = CommandOutcome.told(by: action, state)
     switch action {
     case .inputArrived(let event): effects = InputReducer.reduce(&state, event)
     case .ticked(let now):
@@ -51,12 +52,10 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     case .draftRestored(let parts): effects = DraftReducer.restored(&state, parts)
     case .optionsSaved(let path):
-        state.takenCommand = nil
         state.inputNote = "saved in \(path)"
         effects = []
     case .optionsNotSaved(let message):
         state.inputErrors = [message]
-        InputReducer.giveCommandBack(&state)
         effects = []
     case .examplesTold(let text, let isNote):
         if isNote { state.inputNote = text } else { state.showFromTop(state.appendItem(.program, text)) }
@@ -83,7 +82,6 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     case .sessionFailed(let message):
         state.inputErrors = [message]
-        if state.awaitsConversation { InputReducer.giveCommandBack(&state) }
         state.awaitsConversation = false
         effects = GenerationReducer.startNext(&state)
     case .recentSessionsListed(let sessions):
@@ -105,6 +103,7 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         if state.items != items { state.items = items }
         effects = []
     }
+    outcome?.settle(&state)
     if action.mayUncoverPictures {
         effects += PictureReducer.previewRequests(&state) + PictureViewReducer.request(&state)
     }
@@ -179,7 +178,6 @@ extension AppState {
         }
         comparing = nil
         awaitsConversation = false
-        takenCommand = nil
         let drafted = editor.pictureNumbers.union(asked.flatMap(\.pictureNumbers))
         let opened = Dictionary(conversation.pictures.map { ($0.number, $0) }, uniquingKeysWith: { first, _ in first })
         for number in drafted where opened[number] != nil { editor.forget(picture: number) }

@@ -11,6 +11,7 @@ import Testing
         #expect(chat.type("/theme 'my own.toml'\n") == [.useTheme("my own.toml")])
         chat.act(.themeFailed("my own.toml, line 3: unknown key `x`"))
         #expect(chat.frame.plainText.contains("⚠ /theme: my own.toml, line 3: unknown key `x`"))
+        chat.press(.control("u"))
         #expect(chat.type("/theme\n") == [.listThemes])
         chat.act(.themesListed(["terminal", "dark"], current: "dark"))
         #expect(chat.frame.plainText.contains("terminal, dark (now)"))
