@@ -118,7 +118,7 @@ package struct AppState: Equatable, Sendable {
         package var draft: [Editor.Element]
     }
 
-    /// A command that was taken out of the editor and may still fail.
+    /// The command that was entered last and taken out of the editor; it may still fail.
     package struct TakenCommand: Equatable, Sendable {
         package var name: String
         /// The editor's text with and without it, and where the cursor was.
@@ -253,7 +253,7 @@ package struct AppState: Equatable, Sendable {
 
     /// Tokens that the pictures and clips of the draft will take, each as often as it stands there.
     var draftPictureTokens: Int {
-        editor.elements.compactMap(\.pictureNumber).reduce(0) { sum, number in
+        editor.placedPictures.reduce(0) { sum, number in
             sum + (pictures[number]?.facts.map(tokens) ?? 0)
         }
     }
@@ -313,8 +313,6 @@ package struct AppState: Equatable, Sendable {
     }
 }
 
-/// A hint that goes away once it has been followed.
-package enum Hint: Hashable, Sendable {
 /// A model that is being loaded.
 package struct ModelLoading: Hashable, Sendable {
     package var name: String
@@ -330,6 +328,8 @@ package struct ModelLoading: Hashable, Sendable {
     }
 }
 
+/// A hint that goes away once it has been followed.
+package enum Hint: Hashable, Sendable {
     case send, newLine, image, help
 }
 

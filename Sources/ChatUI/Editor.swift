@@ -35,39 +35,35 @@ package struct Editor: Equatable, Sendable {
         }
     }
 
-    private struct Snapshot: Equatable, Sendable {
-        var elements: [Element]
-        var cursor: Int
-    }
-
     /// Why the text changed; several insertions or deletions in a row are undone together.
     private enum Change: Equatable, Sendable {
         case typing, deleting, other
     }
 
-    private static let maximumUndo = 200
-
     package private(set) var elements: [Element] = []
     /// From 0 to the number of elements.
     package private(set) var cursor = 0
+    /// Indices of the elements that stand for pictures and clips, ascending.
+    private var placeholders: [Int] = []
     private var killRing = KillRing()
     /// What the last key has put back from the kill ring.
     private var yanked: Range<Int>?
-    private var undoStack: [Snapshot] = []
-    private var redoStack: [Snapshot] = []
+    private var changes = EditorChanges()
     private var lastChange = Change.other
     private var isKilling = false
+    private(set) var revision = EditorRevision()
 
     package init(_ elements: [Element] = []) {
         self.elements = elements
         cursor = elements.count
+        placeholders = elements.indices.filter { elements[$0].pictureNumber != nil }
     }
 
     package var isEmpty: Bool { elements.isEmpty }
     package var text: String { elements.map(\.text).joined() }
-    package var pictureNumbers: Set<Int> {
-        Set(elements.compactMap(\.pictureNumber))
-    }
+    /// The number of each picture and clip, in the order and as often as they stand in the text.
+    package var placedPictures: [Int] { placeholders.compactMap { elements[$0].pictureNumber } }
+    package var pictureNumbers: Set<Int> { Set(placedPictures) }
 
     /// The same text, wherever the cursor is.
     package func hasSameText(as other: Editor) -> Bool { elements == other.elements }
@@ -94,11 +90,9 @@ package struct Editor: Equatable, Sendable {
         if cursor > 0, case .character(let before) = elements[cursor - 1], let scalar = text.unicodeScalars.first,
             scalar.value >= 0x300
         {
-            elements.remove(at: cursor - 1)
-            cursor -= 1
-            insertElements((String(before) + text).map { .character($0) })
+            put((String(before) + text).map { .character($0) }, in: cursor - 1..<cursor)
         } else {
-            insertElements(text.map { .character($0) })
+            put(text.map { .character($0) }, in: cursor..<cursor)
         }
         if isTyping, text.first?.isWhitespace == true { lastChange = .other }
     }
@@ -106,16 +100,14 @@ package struct Editor: Equatable, Sendable {
     /// Replaces a range of elements; the cursor ends after the new ones.
     package mutating func replace(_ range: Range<Int>, with new: [Element]) {
         remember(.other)
-        elements.replaceSubrange(range, with: new)
-        cursor = range.lowerBound + new.count
+        put(new, in: range)
     }
 
     /// Deletes a range of elements.
     package mutating func delete(_ range: Range<Int>) {
         guard !range.isEmpty else { return }
         remember(range.count == 1 ? .deleting : .other)
-        elements.removeSubrange(range)
-        cursor = range.lowerBound
+        put([], in: range)
     }
 
     /// Deletes a range for `yank`; kills in a row are collected.
@@ -126,8 +118,7 @@ package struct Editor: Equatable, Sendable {
         let isBackward = range.upperBound == cursor
         remember(.other)
         killRing.add(piece, joining: wasKilling, before: isBackward)
-        elements.removeSubrange(range)
-        cursor = range.lowerBound
+        put([], in: range)
         isKilling = true
     }
 
@@ -135,7 +126,7 @@ package struct Editor: Equatable, Sendable {
         killRing.reset()
         guard let piece = killRing.current else { return }
         remember(.other)
-        insertElements(piece)
+        put(piece, in: cursor..<cursor)
         yanked = cursor - piece.count..<cursor
     }
 
@@ -176,25 +167,29 @@ package struct Editor: Equatable, Sendable {
     /// Takes the last change back; false when there is none.
     @discardableResult
     package mutating func undo() -> Bool {
-        restore(from: \.undoStack, to: \.redoStack)
+        restore(from: \.done, to: \.undone)
     }
 
     /// Does again what was taken back last; false when something was changed since.
     @discardableResult
     package mutating func redo() -> Bool {
-        restore(from: \.redoStack, to: \.undoStack)
+        restore(from: \.undone, to: \.done)
     }
 
     private mutating func restore(
-        from source: WritableKeyPath<Editor, [Snapshot]>, to target: WritableKeyPath<Editor, [Snapshot]>
+        from source: WritableKeyPath<EditorChanges, [EditorChanges.Step]>,
+        to target: WritableKeyPath<EditorChanges, [EditorChanges.Step]>
     ) -> Bool {
         isKilling = false
         yanked = nil
         lastChange = .other
-        guard let snapshot = self[keyPath: source].popLast() else { return false }
-        self[keyPath: target].append(Snapshot(elements: elements, cursor: cursor))
-        elements = snapshot.elements
-        cursor = snapshot.cursor
+        guard let step = changes[keyPath: source].popLast() else { return false }
+        var inverse = EditorChanges.Step(cursor: cursor)
+        for exchange in step.exchanges.reversed() {
+            inverse.exchanges.append(splice(exchange.range, with: exchange.removed))
+        }
+        changes[keyPath: target].append(inverse)
+        cursor = step.cursor
         return true
     }
 
@@ -210,16 +205,13 @@ package struct Editor: Equatable, Sendable {
 
     /// Removes a picture wherever it stands, also from what undo would bring back.
     package mutating func forget(picture number: Int) {
-        func without(_ snapshot: Snapshot) -> Snapshot {
-            let before = snapshot.elements[..<snapshot.cursor].count { $0.pictureNumber == number }
-            return Snapshot(
-                elements: snapshot.elements.filter { $0.pictureNumber != number }, cursor: snapshot.cursor - before)
+        let places = placeholders.filter { elements[$0].pictureNumber == number }
+        changes.forget(picture: number, standingAt: places)
+        for place in places.reversed() {
+            _ = splice(place..<place + 1, with: [])
+            if place < cursor { cursor -= 1 }
         }
-        let current = without(Snapshot(elements: elements, cursor: cursor))
-        elements = current.elements
-        cursor = current.cursor
-        undoStack = undoStack.map(without)
-        redoStack = redoStack.map(without)
+        yanked = nil
         killRing.forget(picture: number)
     }
 
@@ -250,19 +242,30 @@ package struct Editor: Equatable, Sendable {
         yanked = nil
     }
 
-    private mutating func insertElements(_ new: [Element]) {
-        elements.insert(contentsOf: new, at: cursor)
-        cursor += new.count
-    }
-
     private mutating func remember(_ change: Change) {
         isKilling = false
         yanked = nil
-        redoStack = []
-        defer { lastChange = change }
-        if change != .other && change == lastChange { return }
-        undoStack.append(Snapshot(elements: elements, cursor: cursor))
-        if undoStack.count > Self.maximumUndo { undoStack.removeFirst() }
+        if change == .other || change != lastChange { changes.beginStep(cursor: cursor) }
+        lastChange = change
+    }
+
+    /// Exchanges elements in the step that `remember` has begun; the cursor ends after the new ones.
+    private mutating func put(_ new: [Element], in range: Range<Int>) {
+        changes.note(splice(range, with: new))
+        cursor = range.lowerBound + new.count
+    }
+
+    /// The one place where text changes; returns what takes it back.
+    private mutating func splice(_ range: Range<Int>, with new: [Element]) -> EditorChanges.Exchange {
+        let removed = Array(elements[range])
+        elements.replaceSubrange(range, with: new)
+        let moved = new.count - range.count
+        let before = placeholders.prefix { $0 < range.lowerBound }
+        let added = new.indices.filter { new[$0].pictureNumber != nil }.map { range.lowerBound + $0 }
+        let behind = placeholders.drop { $0 < range.upperBound }.map { $0 + moved }
+        placeholders = before + added + behind
+        revision.advance(replacing: range, count: new.count)
+        return EditorChanges.Exchange(start: range.lowerBound, removed: removed, insertedCount: new.count)
     }
 }
 

@@ -94,7 +94,7 @@ extension Editor {
     private mutating func moveRow(by offset: Int, columns: Int) -> Bool {
         let layout = EditorLayout(self, columns: columns)
         let row = layout.cursorRow + offset
-        guard layout.rows.indices.contains(row) else { return false }
+        guard (0..<layout.rowCount).contains(row) else { return false }
         move(to: layout.index(row: row, column: layout.cursorColumn))
         return true
     }

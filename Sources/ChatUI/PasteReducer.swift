@@ -2,8 +2,8 @@ import Screen
 
 /// Pasted text: kept as it is, unless it names pictures or clips.
 enum PasteReducer {
-    /// Characters that are taken of one paste: more than any context holds, few enough to be laid out at every key.
-    package static let maximumPaste = 262_144
+    /// Characters that are taken of one paste: more than any context holds.
+    package static let maximumPaste = 1 << 20
     /// Longer texts are no list of paths.
     private static let maximumCharacters = 16_384
     private static let maximumPaths = 64

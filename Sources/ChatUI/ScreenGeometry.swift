@@ -33,7 +33,7 @@ struct ScreenGeometry: Equatable {
             // Every way out has to be seen; the conversation can wait.
             editorRows = min(OverflowView.lines(overflow, size: size, theme: .standard).count, max(1, size.rows - 2))
         } else if showsEditor {
-            let wanted = EditorLayout(state.editor, columns: Self.editorColumns(size)).rows.count
+            let wanted = EditorLayout(state.editor, columns: Self.editorColumns(size)).rowCount
             editorRows = min(wanted, max(1, size.rows / 3))
         }
         let conversationRows = max(0, size.rows - 2 - editorRows - messageRows - hintRows)

@@ -120,9 +120,9 @@ private enum EditorView {
         let area = geometry.editor
         let layout = EditorLayout(state.editor, columns: ScreenGeometry.editorColumns(geometry.size))
         // The cursor's row is always in sight, and as much before it as there is room for.
-        let first = min(max(0, layout.cursorRow - area.size.rows + 1), max(0, layout.rows.count - area.size.rows))
+        let first = min(max(0, layout.cursorRow - area.size.rows + 1), max(0, layout.rowCount - area.size.rows))
         frame.draw("›", at: area.origin, style: theme.accent)
-        for offset in 0..<min(area.size.rows, layout.rows.count - first) {
+        for offset in 0..<min(area.size.rows, layout.rowCount - first) {
             let row = area.origin.row + offset
             frame.draw(layout.line(first + offset, theme: theme), at: Position(column: 2, row: row))
         }
