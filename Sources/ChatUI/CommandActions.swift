@@ -158,6 +158,7 @@ struct KeyHelp: Sendable {
         KeyHelp(keys: "Alt-U, Alt-L, Alt-C", summary: "a word in large letters, in small ones, capitalised"),
         KeyHelp(keys: "Ctrl-_, Alt-_", summary: "undo, redo"),
         KeyHelp(keys: "Ctrl-X Ctrl-E", summary: "write in $VISUAL or $EDITOR"),
+        KeyHelp(keys: "Alt-M", summary: "all of the errors and notes below the editor"),
         KeyHelp(keys: "Ctrl-L, Ctrl-Z", summary: "draw anew; suspend"),
         KeyHelp(keys: "Ctrl-C twice, Ctrl-D", summary: "leave"),
     ]

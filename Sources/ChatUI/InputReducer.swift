@@ -85,6 +85,9 @@ enum InputReducer {
             return CompletionReducer.complete(&state)
         case (.character("o"), .control):
             return BrowserReducer.toggle(&state)
+        case (.character("m"), .alt):
+            InputMessages.showAll(&state)
+            return []
         case (.function(1), _):
             HelpCommand.show(&state)
             return []

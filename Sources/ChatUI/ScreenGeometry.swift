@@ -25,8 +25,7 @@ struct ScreenGeometry: Equatable {
         statusRow = size.rows - 1
         let columns = max(1, size.columns)
         let showsEditor = state.replay == nil && state.overflow == nil
-        let messageLines = showsEditor ? InputMessages.lines(state, columns: columns - 2).count : 0
-        let messageRows = min(messageLines, max(0, size.rows / 3))
+        let messageRows = showsEditor ? InputMessages.lines(state, size).count : 0
         let hintRows = isCompact || !showsEditor || messageRows > 0 ? 0 : 1
         var editorRows = 1
         if let overflow = state.overflow, state.replay == nil {
@@ -68,58 +67,5 @@ struct ScreenGeometry: Equatable {
         return Size(
             columns: min(maximumColumns, max(1, Int((width * scale).rounded()))),
             rows: min(maximumRows, max(1, Int((height * scale / 2).rounded()))))
-    }
-}
-
-/// The lines below the editor: what went wrong, what a command found, and which pictures the draft holds.
-enum InputMessages {
-    private static let maximumPictures = 3
-
-    static func lines(_ state: AppState, columns: Int, theme: Theme = .standard) -> [TextLine] {
-        var lines: [TextLine] = []
-        for error in state.inputErrors {
-            lines += TextWrapping.wrap("⚠ " + SanitizedText.clean(error), columns: columns, style: theme.error)
-        }
-        if let search = state.historySearch {
-            lines += TextWrapping.wrap(HistoryReducer.line(search), columns: columns, style: theme.accent)
-        }
-        if !state.completions.isEmpty {
-            lines += TextWrapping.wrap(CompletionReducer.line(state.completions), columns: columns, style: theme.dim)
-        }
-        if let editing = state.editing {
-            let questions = state.items.filter { $0.speaker == .user && $0.place != nil && $0.example == nil }
-            let number = questions.firstIndex { $0.place?.messageID == editing.messageID }.map { " \($0 + 1)" } ?? ""
-            let text = "question\(number), asked otherwise: Enter sends it on a branch, Esc leaves it"
-            lines += TextWrapping.wrap(text, columns: columns, style: theme.accent)
-        }
-        for note in [GroundingReducer.note(state), ExampleReducer.note(state)].compactMap(\.self) {
-            lines += TextWrapping.wrap(
-                SanitizedText.clean(note, newlines: .joined), columns: columns, style: theme.accent)
-        }
-        if let note = state.inputNote {
-            lines += TextWrapping.wrap(SanitizedText.clean(note), columns: columns, style: theme.dim)
-        }
-        return lines + pictures(state, columns: columns, theme: theme)
-    }
-
-    /// A line for each picture as soon as its file has been read, so that nobody finds out later what it is, or that
-    /// the model does not see it.
-    private static func pictures(_ state: AppState, columns: Int, theme: Theme) -> [TextLine] {
-        var numbers: [Int] = []
-        for number in state.editor.elements.compactMap(\.pictureNumber) where !numbers.contains(number) {
-            if state.pictures[number]?.facts != nil { numbers.append(number) }
-        }
-        var lines: [TextLine] = []
-        for number in numbers.prefix(maximumPictures) {
-            guard let picture = state.pictures[number], let facts = picture.facts else { continue }
-            let style = state.modelSees == false ? theme.warning : theme.dim
-            let text =
-                "\(Picture.placeholder(number, isClip: picture.isClip)) \(state.caption(facts))"
-            lines += TextWrapping.wrap(text, columns: columns, style: style)
-        }
-        if numbers.count > maximumPictures {
-            lines.append(TextLine("and \(numbers.count - maximumPictures) more", theme.dim))
-        }
-        return lines
     }
 }

@@ -128,8 +128,7 @@ private enum EditorView {
         }
         frame.cursor = Position(column: 2 + layout.cursorColumn, row: area.origin.row + layout.cursorRow - first)
 
-        let messages = InputMessages.lines(state, columns: geometry.size.columns - 2, theme: theme)
-        for (offset, line) in messages.prefix(geometry.messages.size.rows).enumerated() {
+        for (offset, line) in InputMessages.lines(state, geometry.size, theme: theme).enumerated() {
             frame.draw(line, at: Position(column: 2, row: geometry.messages.origin.row + offset))
         }
         if let row = geometry.hintRow {
