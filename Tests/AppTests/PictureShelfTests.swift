@@ -74,7 +74,7 @@ import Testing
             Issue.record("not refused")
             return
         }
-        #expect(text == "65 files match, at most 64 are attached at once. Name fewer.")
+        #expect(text == "more than 64 files match, which is as many as are attached at once. Name fewer.")
     }
 
     @Test func contentDecidesWhatAPasteIs() throws {

@@ -22,6 +22,7 @@ final class ChatEffects: Sendable {
     private let listing = DispatchQueue(label: "emuchat.listing")
     private let modelOptions = Mutex(ModelOptions())
     /// The number of the last list of sessions that was asked for.
+    private let searching = DispatchQueue(label: "emuchat.searching", attributes: .concurrent)
     private let listRequest = Atomic<Int>(0)
 
     /// How many earlier sessions the start screen offers.
@@ -160,7 +161,12 @@ final class ChatEffects: Sendable {
         switch effect {
         case .loadPictures(let requests):
             for request in requests {
-                Task.detached { [mailbox, shelf] in mailbox.post(shelf.load(request)) }
+                if case .pattern = request.kind {
+                    // Folders may be large and far away, and there are few threads for tasks.
+                    searching.async { [mailbox, shelf] in mailbox.post(shelf.load(request)) }
+                } else {
+                    Task.detached { [mailbox, shelf] in mailbox.post(shelf.load(request)) }
+                }
             }
         case .renderPreview(let number, let size, let boxes):
             Task.detached { [mailbox, shelf] in

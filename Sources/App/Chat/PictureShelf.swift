@@ -28,6 +28,8 @@ package final class PictureShelf: Sendable {
     private static let pixelBytesLimit = 256 << 20
     /// More are seldom meant by a pattern.
     private static let patternLimit = 64
+    /// Whoever waits longer has meant something else.
+    private static let patternTime = Duration.seconds(5)
 
     private let state = Mutex(State())
     private let previews = PreviewCache()
@@ -50,14 +52,20 @@ package final class PictureShelf: Sendable {
     }
 
     private func expand(_ request: PictureRequest, literal: String) -> Action {
-        let paths = FilePattern.matches(request.path)
-        if paths.count > Self.patternLimit {
+        switch FilePattern.matches(request.path, limit: Self.patternLimit, within: Self.patternTime) {
+        case .files(let paths):
+            // A file may have a name that looks like a pattern; where it is not there either, it is told as any other.
+            return .patternExpanded(number: request.number, paths: paths.isEmpty ? [literal] : paths)
+        case .tooMany:
             return .pictureFailed(
                 number: request.number,
-                "\(paths.count) files match, at most \(Self.patternLimit) are attached at once. Name fewer.")
+                "more than \(Self.patternLimit) files match, which is as many as are attached at once. Name fewer.")
+        case .tookTooLong:
+            return .pictureFailed(
+                number: request.number,
+                "looking through the folders took more than \(Self.patternTime.components.seconds) s. Name them nearer."
+            )
         }
-        // A file may have a name that looks like a pattern; where it is not there either, it is told as any other.
-        return .patternExpanded(number: request.number, paths: paths.isEmpty ? [literal] : paths)
     }
 
     /// Which pictures and clips pasted text names.
