@@ -367,6 +367,8 @@ package struct ReplayStatus: Hashable, Sendable {
     package var liveNote: String?
 
     package init(position: Double, duration: Double, speed: Double, isPaused: Bool, liveNote: String? = nil) {
+    /// The item of an answer whose words are still coming.
+    package var answering: ConversationItem.ID?
         self.position = position
         self.duration = duration
         self.speed = speed

@@ -132,8 +132,8 @@ package struct PlainTranscript: Sendable {
     }
 
     private mutating func write(_ item: ConversationItem, at index: Int, _ state: AppState) {
-        let isRunning = state.answer?.itemID == item.id
-        writeMarks(item, at: index, before: true)
+        let isRunning = state.answer?.itemID == item.id || state.replay?.answering == item.id
+        writeMarks(item, at: index, before: true, state)
         // A leading beam's words may still be replaced.
         if !(isRunning && state.answer?.isProvisional == true) {
             let old = written[index].parts
@@ -162,23 +162,25 @@ package struct PlainTranscript: Sendable {
                             + entry.text.split(whereSeparator: \.isNewline).joined(separator: " "))
                 }
             }
-            writeMarks(item, at: index, before: false)
+            writeMarks(item, at: index, before: false, state)
         }
     }
 
-    private mutating func writeMarks(_ item: ConversationItem, at index: Int, before: Bool) {
+    private mutating func writeMarks(_ item: ConversationItem, at index: Int, before: Bool, _ state: AppState) {
         for mark in item.marks where !written[index].marks.contains(mark) {
-            guard let text = text(mark, before: before) else { continue }
+            guard let text = text(mark, before: before, state) else { continue }
             line(text)
             written[index].marks.append(mark)
         }
     }
 
     /// Words for a mark; nil when it belongs to the other end of the item, or to neither.
-    private func text(_ mark: ConversationItem.Mark, before: Bool) -> String? {
+    private func text(_ mark: ConversationItem.Mark, before: Bool, _ state: AppState) -> String? {
         switch mark {
         case .didNotSee(let numbers) where before:
-            "did not see " + numbers.map { Picture.placeholder($0) }.joined(separator: ", ")
+            "did not see "
+                + numbers.map { Picture.placeholder($0, isClip: state.pictures[$0]?.isClip == true) }
+                .joined(separator: ", ")
         case .leftOut(let turns, let pictures) where before:
             "(\(OverflowText.leftOut(turns: turns, pictures: pictures)))"
         case .stopped where !before: "(stopped)"
@@ -249,6 +251,7 @@ package enum PlainText {
     /// One line, such as `image 1: dog2.jpg, 640 by 480`.
     package static func picture(_ number: Int, _ facts: PictureFacts, modelSees: Bool?) -> String {
         var pieces = ["\(facts.name), \(facts.width) by \(facts.height)"]
+        if let clip = facts.clip { pieces.append("\(clip.times.count) frames") }
         if let note = facts.note { pieces.append(note) }
         if modelSees == false { pieces.append("the model cannot see it") }
         let kind = facts.clip == nil ? "image" : "video"

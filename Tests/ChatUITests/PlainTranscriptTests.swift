@@ -48,6 +48,36 @@ private struct PlainReader {
         #expect(reader.taken() == "end\n(cut short)\n")
     }
 
+    @Test func aReplayIsLinesAsWell() {
+        var reader = PlainReader(model: .absent)
+        let clip = PictureFacts(
+            name: "emu.mp4", width: 64, height: 48, clip: ClipFacts(times: [0.5, 1.5], frameCount: 60, seconds: 2))
+        reader.chat.act(
+            .conversationOpened(
+                OpenedConversation(
+                    name: nil, items: [],
+                    pictures: [Picture(number: 1, path: "emu.mp4", content: .ready(clip), isClip: true)])))
+        var items = [
+            ConversationItem(id: 1, speaker: .user, parts: [.text("Look "), .clip(1)], time: 0),
+            ConversationItem(id: 2, speaker: .assistant, parts: [], time: 0, marks: [.didNotSee([1])]),
+        ]
+        var status = ReplayStatus(position: 1, duration: 9, speed: 1, isPaused: false)
+        status.answering = 2
+        for text in ["An", "An emu", "An emu runs"] {
+            items[1].parts = [.text(text)]
+            reader.chat.act(.replayAdvanced(status, items: items))
+            reader.read()
+        }
+        #expect(
+            reader.taken()
+                == "you:\nLook \nvideo 1: emu.mp4, 64 by 48, 2 frames\nemuchat:\ndid not see [Video #1]\nAn emu runs")
+        status.answering = nil
+        items[1].marks.append(.stopped)
+        reader.chat.act(.replayAdvanced(status, items: items))
+        reader.read()
+        #expect(reader.taken() == "\n(stopped)\n")
+    }
+
     @Test func aLongLoadIsToldInQuarters() {
         var reader = PlainReader(model: .loading(ModelLoading(name: "m.gguf", since: ScriptedChat.noon)))
         for step in 0...20 {

@@ -13,6 +13,7 @@ struct ReplayPlayer {
     /// What the screen was last told.
     private var shownEvents: Int?
     private var shownStatus: ReplayStatus?
+    private var shownAnswer: ConversationItem.ID?
 
     /// The step by which a key changes the speed.
     private static let speedStep = 2.0
@@ -41,18 +42,22 @@ struct ReplayPlayer {
     mutating func advance(to now: Double) -> Step {
         let position = min(clock.position(now: now), timeline.durationMilliseconds)
         let count = timeline.eventCount(atMilliseconds: position)
-        let status = ReplayStatus(
+        var status = ReplayStatus(
             position: Double(position) / 1000, duration: Double(timeline.durationMilliseconds) / 1000,
             speed: clock.speed, isPaused: clock.isPaused)
+        status.answering = shownAnswer
         var step = Step()
         if count < timeline.events.count {
             step.nextIn = clock.delay(untilMilliseconds: timeline.events[count].milliseconds, now: now)
         }
         guard newBranch != nil || count != shownEvents || status != shownStatus else { return step }
+        let messages = timeline.messages(afterEvents: count)
+        shownAnswer = messages.last.flatMap { $0.answer != nil && $0.answer?.finishReason == nil ? $0.id : nil }
+        status.answering = shownAnswer
         shownEvents = count
         shownStatus = status
         (step.branch, newBranch) = (newBranch, nil)
-        let items = ConversationMapping(timeline.messages(afterEvents: count), branches: branches).items
+        let items = ConversationMapping(messages, branches: branches).items
         step.action = .replayAdvanced(status, items: items)
         return step
     }

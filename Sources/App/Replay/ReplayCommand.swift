@@ -63,7 +63,8 @@ struct ReplayCommand: AsyncParsableCommand {
         let timeline = ReplayTimeline(session, to: leaf)
         guard !timeline.events.isEmpty else { throw CommandError.failed("\(name): holds no messages to play back.") }
         if plain || !StandardOutput.isTerminal || !StandardInput.isTerminal {
-            try await PlainReplay(timeline: timeline, speed: speed).run()
+            var replay = PlainReplay(session: session, leaf: leaf, speed: speed)
+            try await replay.run()
         } else {
             try play(session, leaf, store, appearance.appearance(appearance.configuration()))
         }

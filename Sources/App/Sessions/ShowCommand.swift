@@ -21,9 +21,8 @@ struct ShowCommand: AsyncParsableCommand {
         if json {
             try StandardOutput.write(Data(session.json.prettyBytes))
         } else {
-            // A playback that does not wait.
             let timeline = ReplayTimeline(session, to: try branch.leaf(of: session))
-            try await PlainReplay(timeline: timeline, speed: .infinity).run()
+            try StandardOutput.write(PlainReplay.text(of: timeline))
         }
     }
 }
