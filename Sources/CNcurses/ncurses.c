@@ -89,14 +89,24 @@ static void enter(void) {
     redirect_stderr();
 }
 
-int emu_curses_start(int log_fd, const char *crash_message) {
-    if (!locale_is_utf8()) return EMU_CURSES_NOT_UTF8;
+// Reads a terminal's description (NULL: that of TERM) and says what of emu_curses_start's results it leads to.
+static int look_up(const char *name) {
     int problem = 0;
-    if (setupterm(NULL, STDOUT_FILENO, &problem) != OK) return EMU_CURSES_UNKNOWN_TERMINAL;
-    if (!capability("cup") || !capability("clear")) return EMU_CURSES_INCAPABLE;
+    if (setupterm(name, STDOUT_FILENO, &problem) != OK) return EMU_CURSES_UNKNOWN_TERMINAL;
+    return capability("cup") && capability("clear") ? EMU_CURSES_STARTED : EMU_CURSES_INCAPABLE;
+}
+
+int emu_curses_start(int log_fd, const char *crash_message, const char *direct_terminal) {
+    if (!locale_is_utf8()) return EMU_CURSES_NOT_UTF8;
+    const char *name = direct_terminal;
+    if (!name || look_up(name) != EMU_CURSES_STARTED || tigetnum("colors") < 1 << 24) {
+        name = NULL;
+        int found = look_up(NULL);
+        if (found != EMU_CURSES_STARTED) return found;
+    }
     if (tcgetattr(STDIN_FILENO, &emu_terminal.saved) == 0) emu_terminal.has_saved = 1;
     set_escdelay(25);
-    if (!screen) screen = newterm(NULL, stdout, stdin);
+    if (!screen) screen = newterm(name, stdout, stdin);
     if (!screen) return EMU_CURSES_UNKNOWN_TERMINAL;
     collect_restore_sequence();
     emu_terminal.log_fd = log_fd;

@@ -8,6 +8,9 @@ struct FrameWriter {
         let background: Int
     }
 
+    /// As many as a theme may need; a terminal with fewer would be repainted all the time.
+    private static let fewPairs = 1024
+
     let depth: ColorDepth
     private let maximumPairs: Int
     private var pairs: [ColorPair: Int32] = [:]
@@ -25,6 +28,12 @@ struct FrameWriter {
     }
 
     mutating func show(_ frame: Frame) {
+        // Previews in 24-bit colours take hundreds of pairs each: beginning afresh now and then costs one repaint.
+        if pairs.count > maximumPairs / 2, pairs.count > Self.fewPairs {
+            emu_curses_forget_pairs()
+            pairs = [:]
+            invalidate()
+        }
         let before = shown?.size == frame.size ? shown : nil
         if let before, before == frame { return }
         var unsettled: [Position] = []

@@ -37,7 +37,8 @@ package final class Terminal {
         // Before ncurses, which leaves handlers alone that it finds.
         signals = emu_signals_install()
         guard signals >= 0 else { throw .noSignalPipe }
-        let started = Int(emu_curses_start(log ?? -1, crashMessage))
+        let direct = ColorDepth.directTerminal(environment: environment)
+        let started = Int(emu_curses_start(log ?? -1, crashMessage, direct))
         if started != EMU_CURSES_STARTED {
             emu_signals_remove()
             switch started {

@@ -24,6 +24,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("xterm-256color", "truecolor", "", "vte-direct"), ("xterm", "24bit", "", "vte-direct"),
+        ("tmux-256color", "truecolor", "", "tmux-direct"), ("xterm-kitty", "truecolor", "", "kitty-direct"),
+        ("alacritty", "truecolor", "", "alacritty-direct"), ("xterm-256color", "truecolor", "1", nil),
+        ("xterm-256color", "", "", nil), ("xterm-256color", "yes", "", nil), ("xterm-direct", "truecolor", "", nil),
+        ("", "truecolor", "", nil),
+    ])
+    func directColoursAreUsedWhereTheTerminalSaysSo(term: String, colorTerm: String, noColor: String, entry: String?) {
+        let environment = ["TERM": term, "COLORTERM": colorTerm, "NO_COLOR": noColor]
+        #expect(ColorDepth.directTerminal(environment: environment) == entry)
+    }
+
     @Test func depthFollowsTheTerminalAndNoColor() {
         #expect(ColorDepth(colors: 256, environment: [:]) == .palette256)
         #expect(ColorDepth(colors: 1 << 24, environment: [:]) == .direct)

@@ -28,7 +28,8 @@ enum {
 
 /// Takes the terminal on standard input and output over; `crash_message` (may be NULL) is written to standard error
 /// after a crash has restored it. Standard error goes to `log_fd` while the screen is up, unless that is -1.
-int emu_curses_start(int log_fd, const char *crash_message);
+/// `direct_terminal` (may be NULL) takes the place of TERM where terminfo knows it and it has 24-bit colours.
+int emu_curses_start(int log_fd, const char *crash_message, const char *direct_terminal);
 /// Gives the terminal back as it was found. Harmless when it was never taken.
 void emu_curses_stop(void);
 /// Gives the terminal back for a stop of the job, stops, and takes it again when the job continues.
