@@ -10,7 +10,6 @@ package enum LibraryLogs {
     ///
     /// The closure is called on whichever thread the library works on.
     package static func forward(to closure: (@Sendable (String) -> Void)?) {
-        silence()
         receiver.withLock { $0 = closure }
     }
 

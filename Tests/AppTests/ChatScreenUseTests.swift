@@ -16,6 +16,43 @@ struct ChatScreenUseTests {
         try expectPicture(TestSupport.fixture("MediaTests", "quadrants.png"), named: "quadrants.png")
     }
 
+    @Test func whatLibrariesSayGoesToTheLogFile() throws {
+        let chat = try ChatFixture()
+        let whole = try Data(contentsOf: TestSupport.fixture("MediaTests", "steps.mp4"))
+        try chat.runner.file("broken.mp4", whole.prefix(whole.count / 2))
+        try chat.startTiny()
+        // Standard error is not the terminal.
+        let log = chat.runner.folder.appendingPathComponent("state/emuchat/emuchat.log")
+        let process = try chat.terminal.chatProcess
+        let target = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(process)/fd/2")
+        #expect(URL(fileURLWithPath: target).resolvingSymlinksInPath() == log.resolvingSymlinksInPath())
+        let errors = try #require(FileHandle(forWritingAtPath: "/proc/\(process)/fd/2"))
+        try errors.write(contentsOf: Data("a library's own words\n".utf8))
+        try chat.terminal.submit("/video broken.mp4")
+        let screen = try chat.terminal.wait(for: "⚠ /video broken.mp4")
+        let text = try String(contentsOf: log, encoding: .utf8)
+        #expect(text.contains("a library's own words\n"))
+        let told = text.split(separator: "\n").filter { $0.contains(" FFmpeg: ") }
+        #expect(!told.isEmpty && told.allSatisfy { $0.contains(/^\d{4}-\d\d-\d\dT/) }, "\(text)")
+        #expect(!screen.contains("FFmpeg") && !screen.contains("own words"))
+    }
+
+    @Test(.enabled(if: directTerminfo, "terminfo has no entry tmux-direct"))
+    func coloursAreWhatTheThemeSaysWhereTheTerminalShowsThem() throws {
+        for (setting, isDirect) in [
+            ("COLORTERM=truecolor", true), ("COLORTERM=", false), ("COLORTERM=truecolor NO_COLOR=1", false),
+        ] {
+            let chat = try ChatFixture()
+            try chat.terminal.startChat("--model '\(ProgramRunner.tinyModel)' --theme dark", setting: setting)
+            try chat.terminal.wait(for: "it cannot see pictures")
+            #expect(try chat.terminal.colouredScreen().contains(/\u{1B}\[[0-9;]*38;2;/) == isDirect, "\(setting)")
+        }
+    }
+
+    private static let directTerminfo = ["/usr/share/terminfo", "/lib/terminfo", "/etc/terminfo"].contains {
+        FileManager.default.fileExists(atPath: $0 + "/t/tmux-direct")
+    }
+
     /// Something has been drawn between the bars.
     private static var drawnPreview: Regex<Substring> { /▌ ┊[^┊\n]*[^┊\n ][^┊\n]*┊/ }
 

@@ -77,9 +77,12 @@ final class TerminalSession {
     /// The screen's rows without white space at their ends, with line ends between them.
     func screen() throws -> String { try tmux(["capture-pane", "-p"]) }
 
+    /// The screen with escape sequences for its colours.
+    func colouredScreen() throws -> String { try tmux(["capture-pane", "-p", "-e"]) }
+
     /// Whether any cell has a colour of its own.
     func hasColour() throws -> Bool {
-        try tmux(["capture-pane", "-p", "-e"]).contains(/\u{1B}\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]/)
+        try colouredScreen().contains(/\u{1B}\[([0-9;]*;)?(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]/)
     }
 
     /// What tmux knows about the terminal, such as `alternate_on`.

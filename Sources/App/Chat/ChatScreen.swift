@@ -15,7 +15,7 @@ final class ChatScreen {
     private let themes: ThemeCatalog
     private var theme: Theme
     private var themeName: String
-    private let log: Int32
+    private let log = LogFile()
     private var isFinished = false
 
     /// While text streams, frames this many seconds apart: faster than eyes, slower than a fast model's tokens.
@@ -25,23 +25,18 @@ final class ChatScreen {
 
     /// Takes the terminal over; standard error goes to the log file until `stop`.
     init(_ appearance: Appearance) throws(CommandError) {
-        let logPath = Folders.log.path
-        try? FileManager.default.createDirectory(at: Folders.state, withIntermediateDirectories: true)
-        log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
         do {
             terminal = try Terminal(
-                log: log < 0 ? nil : log, crashMessage: "emuchat has crashed. The log is \(logPath)\n",
+                log: log.descriptor < 0 ? nil : log.descriptor,
+                crashMessage: "emuchat has crashed. The log is \(log.path)\n",
                 environment: ProcessInfo.processInfo.environment)
         } catch { throw .failed(error.description) }
+        log.receiveLibraryMessages()
         let waker = terminal.waker
         mailbox = ActionMailbox { waker.wake() }
         themes = appearance.themes
         themeName = appearance.themeName
         theme = appearance.theme.theme(for: terminal.colorDepth)
-    }
-
-    deinit {
-        if log >= 0 { close(log) }
     }
 
     var size: Size { terminal.size }
@@ -56,7 +51,10 @@ final class ChatScreen {
     }
 
     /// Gives the terminal back.
-    func stop() { terminal.stop() }
+    func stop() {
+        log.dropLibraryMessages()
+        terminal.stop()
+    }
 
     /// Runs until `quit` is among the effects. `perform` gets every other effect that is not the screen's own.
     ///
