@@ -21,9 +21,6 @@ enum Folders {
     /// Sets of examples.
     static var examples: URL { data.appendingPathComponent("examples") }
 
-    /// What was being written when the program ended.
-    static var draft: URL { data.appendingPathComponent("draft.json") }
-
     /// The language model that `make run` fetches.
     static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
 

@@ -48,6 +48,8 @@ package enum Action: Sendable {
     case historyLoaded([String])
     /// What was being written when the program ended the last time.
     case draftRestored([DraftPart])
+    /// `Effect.keepDraft` was not done; the text says why.
+    case draftNotKept(String)
     /// Another model could not be loaded; the one before stays.
     case modelChangeFailed(String)
     case optionsSaved(path: String)

@@ -176,6 +176,9 @@ package struct AppState: Equatable, Sendable {
     package var completionRequest = 0
     package var completionBase: CompletionBase?
     package var takenCommand: TakenCommand?
+    /// The revision of the draft that was last seen, and when the draft has to be kept, in seconds since 1970.
+    var notedRevision = 0
+    package var draftDueAt: Double?
     package var attachments: [Attachment] = []
     package var pastes: [Paste] = []
     package var nextPasteID = 0
@@ -233,6 +236,7 @@ package struct AppState: Equatable, Sendable {
         self.model = model
         self.options = options
         self.systemText = systemText
+        notedRevision = editor.revision.number
     }
 
     /// The loaded model; nil while there is none.
@@ -363,12 +367,12 @@ package struct ReplayStatus: Hashable, Sendable {
     package var duration: Double
     package var speed: Double
     package var isPaused: Bool
+    /// The item of an answer whose words are still coming.
+    package var answering: ConversationItem.ID?
     /// What stands in the bar instead, when the conversation is followed while another process writes it.
     package var liveNote: String?
 
     package init(position: Double, duration: Double, speed: Double, isPaused: Bool, liveNote: String? = nil) {
-    /// The item of an answer whose words are still coming.
-    package var answering: ConversationItem.ID?
         self.position = position
         self.duration = duration
         self.speed = speed

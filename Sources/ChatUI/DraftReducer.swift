@@ -1,11 +1,15 @@
 import Chat
 import Screen
 
-extension AppState {
-    /// What is being written and was not sent, for the next time; pictures whose files are not known are left out.
-    package var draft: [DraftPart] {
-        var elements = editor.elements
-        if let editing, !editing.draft.isEmpty { elements = editing.draft + [.character("\n")] + elements }
+/// What is being written and was not sent.
+///
+/// Taken apart only by whoever keeps it: that takes as long as the text is.
+package struct Draft: Equatable, Sendable {
+    fileprivate var elements: [Editor.Element]
+    fileprivate var pictures: [Int: Picture]
+
+    /// For the next time; pictures whose files are not known are left out.
+    package var parts: [DraftPart] {
         var parts: [DraftPart] = []
         var text = ""
         func endText() {
@@ -31,6 +35,15 @@ extension AppState {
     }
 }
 
+extension AppState {
+    package var draft: Draft {
+        var elements = editor.elements
+        if let editing, !editing.draft.isEmpty { elements = editing.draft + [.character("\n")] + elements }
+        let numbers = Set(elements.lazy.compactMap(\.pictureNumber))
+        return Draft(elements: elements, pictures: pictures.filter { numbers.contains($0.key) })
+    }
+}
+
 extension DraftPart {
     fileprivate var isBlank: Bool {
         if case .text(let text) = self { text.allSatisfy(\.isWhitespace) } else { false }
@@ -38,6 +51,25 @@ extension DraftPart {
 }
 
 enum DraftReducer {
+    /// Seconds after which a change is kept, however much is typed meanwhile.
+    private static let delay = 0.5
+
+    /// Notes that the draft has to be kept when it is not the one that was.
+    static func noteChange(_ state: inout AppState) {
+        guard state.editor.revision.number != state.notedRevision else { return }
+        state.notedRevision = state.editor.revision.number
+        // What was sent is kept elsewhere, and should not come back.
+        let delay = state.editor.isEmpty ? 0 : Self.delay
+        state.draftDueAt = min(state.draftDueAt ?? .infinity, state.now + delay)
+    }
+
+    /// Keeps the draft when it is time.
+    static func ticked(_ state: inout AppState) -> [Effect] {
+        guard let due = state.draftDueAt, due <= state.now else { return [] }
+        state.draftDueAt = nil
+        return [.keepDraft(state.draft)]
+    }
+
     /// Puts what was not sent the last time before what has been typed since, and asks for its pictures.
     static func restored(_ state: inout AppState, _ parts: [DraftPart]) -> [Effect] {
         guard !parts.isEmpty else { return [] }

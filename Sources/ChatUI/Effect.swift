@@ -38,6 +38,8 @@ package enum Effect: Equatable, Sendable {
     case diagnose(screen: Size)
     /// Something was sent that later conversations can bring back.
     case historyAppended(String)
+    /// Keep what is being written, in case that the program ends.
+    case keepDraft(Draft)
     /// Give the screen up and have the user's own editor change a text; answers by `externallyEdited`.
     case editExternally(String)
     /// Find the files that a path may go on to; answers by `pathsCompleted`.

@@ -11,7 +11,7 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .inputArrived(let event): effects = InputReducer.reduce(&state, event)
     case .ticked(let now):
         state.now = now
-        effects = []
+        effects = DraftReducer.ticked(&state)
     case .modelLoadingProgressed, .modelLoaded, .modelFailed, .modelChangeFailed:
         effects = ModelReducer.reduce(&state, action)
     case .pictureLoaded(let number, let facts): effects = PictureReducer.loaded(&state, number, facts)
@@ -49,6 +49,9 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .historyLoaded(let entries):
         let sent = state.history.entries
         state.history = EditorHistory(entries.map { $0.map { .character($0) } } + sent)
+        effects = []
+    case .draftNotKept(let message):
+        state.inputErrors.append(message)
         effects = []
     case .draftRestored(let parts): effects = DraftReducer.restored(&state, parts)
     case .optionsSaved(let path):
@@ -104,6 +107,7 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     }
     outcome?.settle(&state)
+    DraftReducer.noteChange(&state)
     if action.mayUncoverPictures {
         effects += PictureReducer.previewRequests(&state) + PictureViewReducer.request(&state)
     }

@@ -42,6 +42,21 @@ struct ChatScreenEditingTests {
         #expect(!FileManager.default.fileExists(atPath: draft.path))
     }
 
+    @Test func aKilledChatLosesNothingThatWasTypedASecondBefore() throws {
+        let chat = try ChatFixture()
+        try chat.startTiny()
+        try chat.terminal.type("a long thought")
+        let draft = chat.runner.folder.appendingPathComponent("data/emuchat/draft.json")
+        try Patience.wait(for: "the draft on the disk") {
+            (try? String(contentsOf: draft, encoding: .utf8))?.contains("a long thought") == true
+        }
+        kill(try chat.terminal.chatProcess, SIGKILL)
+        try chat.terminal.wait(for: "status 137.")
+        // Nobody has put the terminal back.
+        try chat.terminal.submit("reset")
+        try chat.startTiny(waitingFor: "› a long thought")
+    }
+
     @Test func whatWasSentIsFoundInTheNextConversation() throws {
         let chat = try ChatFixture()
         try chat.startTiny()

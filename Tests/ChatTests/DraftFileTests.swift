@@ -91,6 +91,52 @@ import Testing
     }
 }
 
+@Suite struct DraftPlaceTests {
+    @Test func whoRunsAtTheSameTimeHasAPlaceOfTheirOwn() throws {
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let data = folder.path + "/data"
+        let first = DraftPlace(folder: data)
+        try first.save([.text("one")])
+        let second = DraftPlace(folder: data)
+        // The first one's is being written, and was not left behind.
+        #expect(second.parts() == [])
+        try second.save([.text("two")])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: data).filter { $0.hasSuffix(".json") }.count == 2)
+        #expect(first.parts() == [.text("one")])
+        try first.save([])
+        second.leave()
+    }
+
+    @Test func whatAnyOfThemLeftBehindComesBackOnce() throws {
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        do {
+            let first = DraftPlace(folder: folder.path)
+            let second = DraftPlace(folder: folder.path)
+            try second.save([.text("two")])
+            first.leave()
+            second.leave()
+        }
+        let next = DraftPlace(folder: folder.path)
+        #expect(next.parts() == [.text("two")])
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        #expect(files == ["draft.json", "draft.json.lock"])
+        let other = DraftPlace(folder: folder.path)
+        #expect(other.parts() == [])
+    }
+
+    @Test func aFolderThatCannotBeWrittenIsToldWhenSaving() throws {
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let file = folder.path + "/file"
+        try "x".write(toFile: file, atomically: true, encoding: .utf8)
+        let place = DraftPlace(folder: file)
+        #expect(place.parts() == [])
+        #expect(throws: SessionError.self) { try place.save([.text("one")]) }
+    }
+}
+
 @Suite struct RestoringTests {
     @Test func aDeletedSessionComesBack() throws {
         let folder = try TestSupport.temporaryFolder()

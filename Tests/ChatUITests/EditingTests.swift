@@ -237,14 +237,40 @@ import Testing
         chat.load(1, "a.jpg")
         chat.type("and /video b.mp4 --frames 3\n")
         #expect(
-            chat.state.draft == [
+            chat.state.draft.parts == [
                 .text("See "), .image(path: "/home/ada/a.jpg"), .text(" and "), .video(path: "b.mp4", frames: 3),
                 .text(" "),
             ])
         chat.press(.control("a"), .control("k"))
-        #expect(chat.state.draft.isEmpty)
+        #expect(chat.state.draft.parts.isEmpty)
         chat.type("  ")
-        #expect(chat.state.draft.isEmpty)
+        #expect(chat.state.draft.parts.isEmpty)
+    }
+
+    @Test func itIsKeptWithinASecondHoweverMuchIsTyped() {
+        var chat = ScriptedChat()
+        #expect(chat.act(.ticked(ScriptedChat.noon + 1)).isEmpty && chat.state.draftDueAt == nil)
+        var kept: [[DraftPart]] = []
+        for step in 0..<100 {
+            let now = ScriptedChat.noon + 2 + Double(step) / 10
+            for case .keepDraft(let draft) in chat.act(.ticked(now)) { kept.append(draft.parts) }
+            // Moving about is no change.
+            if step < 40 { chat.type("x") } else { chat.press(Key(.left)) }
+            if let due = chat.state.draftDueAt { #expect(due <= now + 0.5) }
+        }
+        #expect(kept.count == 8)
+        #expect(kept.last == [.text(String(repeating: "x", count: 40))])
+        #expect(chat.state.draftDueAt == nil)
+        // What was sent is not to come back.
+        chat.type("\n")
+        #expect(chat.act(.ticked(chat.state.now)).contains(.keepDraft(ScriptedChat().state.draft)))
+    }
+
+    @Test func whatCannotBeKeptIsTold() {
+        var chat = ScriptedChat()
+        chat.type("x")
+        chat.act(.draftNotKept("what is being written is not kept: the disk is full"))
+        #expect(chat.frame.plainText.contains("⚠ what is being written is not kept: the disk is full"))
     }
 
     @Test func itComesBackBeforeWhatWasTypedSince() {
@@ -278,7 +304,7 @@ import Testing
         chat.finish()
         chat.act(.inputArrived(.paste("unsent\n")))
         chat.type("/edit\n changed")
-        #expect(chat.state.draft == [.text("unsent\nQuestion changed")])
+        #expect(chat.state.draft.parts == [.text("unsent\nQuestion changed")])
     }
 }
 

@@ -54,7 +54,8 @@ struct ChatCommand: AsyncParsableCommand {
         var state = state(size: screen.size, modelPath, configuration)
         let effects = ChatEffects(
             keeper: keeper, store: store, shelf: PictureShelf(store: store, colors: screen.previewColors),
-            mailbox: screen.mailbox, configurationPath: appearance.configurationPath)
+            mailbox: screen.mailbox, configurationPath: appearance.configurationPath,
+            drafts: DraftPlace(folder: Folders.data.path))
         await effects.start(modelPath: modelPath, options: modelOptions(configuration))
         screen.run(&state) { effects.perform($0) }
         let draftProblem = effects.keepDraft(state.draft)

@@ -11,6 +11,8 @@ final class ChatEffects: Sendable {
     private let store: SessionStore
     private let shelf: PictureShelf
     private let configurationPath: String
+    /// nil keeps none.
+    private let drafts: DraftPlace?
     private let mailbox: ActionMailbox
     /// Effects on the conversation, one after another in the order in which they were asked for.
     private let queue: AsyncStream<@Sendable () async -> Void>.Continuation
@@ -20,9 +22,11 @@ final class ChatEffects: Sendable {
     private let sessions: SessionList
     /// Reading all sessions takes time, which must not be an answer's: one thread, one list after another.
     private let listing = DispatchQueue(label: "emuchat.listing")
-    private let modelOptions = Mutex(ModelOptions())
-    /// The number of the last list of sessions that was asked for.
     private let searching = DispatchQueue(label: "emuchat.searching", attributes: .concurrent)
+    private let modelOptions = Mutex(ModelOptions())
+    /// What went wrong when a draft was kept last.
+    private let draftProblem = Mutex<String?>(nil)
+    /// The number of the last list of sessions that was asked for.
     private let listRequest = Atomic<Int>(0)
 
     /// How many earlier sessions the start screen offers.
@@ -30,8 +34,9 @@ final class ChatEffects: Sendable {
 
     init(
         keeper: ConversationKeeper, store: SessionStore, shelf: PictureShelf, mailbox: ActionMailbox,
-        configurationPath: String
+        configurationPath: String, drafts: DraftPlace? = nil
     ) {
+        self.drafts = drafts
         self.configurationPath = configurationPath
         sessions = SessionList(store: store)
         self.keeper = keeper
@@ -45,22 +50,27 @@ final class ChatEffects: Sendable {
         }
     }
 
-    /// Keeps what was being written for the next time; the text says what went wrong.
-    func keepDraft(_ parts: [DraftPart]) -> String? {
+    /// Keeps what was being written for the next time, as the last thing; the text says what went wrong.
+    func keepDraft(_ draft: Draft) -> String? {
+        files.sync {
+            defer { drafts?.leave() }
+            return save(draft)
+        }
+    }
+
+    private func save(_ draft: Draft) -> String? {
         let here = FileManager.default.currentDirectoryPath
         func absolute(_ path: String) -> String {
             path.hasPrefix("/") ? path : (here as NSString).appendingPathComponent(path)
         }
-        let kept = parts.map { part -> DraftPart in
+        let kept = draft.parts.map { part -> DraftPart in
             switch part {
             case .text: part
             case .image(let path): .image(path: absolute(path))
             case .video(let path, let frames): .video(path: absolute(path), frames: frames)
             }
         }
-        do throws(SessionError) { try DraftFile(path: Folders.draft.path).save(kept) } catch {
-            return error.description
-        }
+        do throws(SessionError) { try drafts?.save(kept) } catch { return error.description }
         return nil
     }
 
@@ -85,7 +95,7 @@ final class ChatEffects: Sendable {
         if let entries = try? InputHistoryFile(path: Folders.history.path).entries(), !entries.isEmpty {
             mailbox.post(.historyLoaded(entries))
         }
-        mailbox.post(.draftRestored(DraftFile(path: Folders.draft.path).parts()))
+        if let drafts { mailbox.post(.draftRestored(drafts.parts())) }
         Task.detached { await self.loadModel(modelPath, options) }
         Task.detached { await self.showSessions() }
     }
@@ -202,6 +212,15 @@ final class ChatEffects: Sendable {
                 do throws(SessionError) { try InputHistoryFile(path: Folders.history.path).append(text) } catch {
                     mailbox.post(.sessionFailed(error.description))
                 }
+            }
+        case .keepDraft(let draft):
+            files.async { [self] in
+                let problem = save(draft)
+                // Told once, not at every word.
+                if let problem, problem != draftProblem.withLock({ $0 }) {
+                    mailbox.post(.draftNotKept("what is being written is not kept: \(problem)"))
+                }
+                draftProblem.withLock { $0 = problem }
             }
         case .saveOptions(let options):
             files.async { [mailbox, configurationPath] in

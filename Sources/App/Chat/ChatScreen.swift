@@ -127,7 +127,8 @@ final class ChatScreen {
 
     private func timeout(_ state: AppState, isDirty: Bool, since lastFrame: Double) -> Double? {
         if isDirty { return max(0, lastFrame + Self.frameInterval - Self.now) }
-        return state.isAnimated ? Self.tickInterval : nil
+        let draft = state.draftDueAt.map { max(0, $0 - Date().timeIntervalSince1970) }
+        return [draft, state.isAnimated ? Self.tickInterval : nil].compactMap(\.self).min()
     }
 
     private static var now: Double { ProcessInfo.processInfo.systemUptime }

@@ -53,8 +53,6 @@ final class PlainChat {
         for await input in inputs {
             handle(.ticked(Date().timeIntervalSince1970), &state, perform)
             for action in mailbox.drain() {
-                // A draft that the screen has kept stays for the screen: here nobody would see it.
-                if case .draftRestored = action { continue }
                 handle(action, &state, perform)
             }
             takeBackFailed(&state, perform)
@@ -171,6 +169,8 @@ final class PlainChat {
             switch effect {
             case .quit: end = .left
             case .renderPreview, .renderStrip, .renderView, .suspend, .redraw, .editExternally: break
+            // Nobody writes a draft line by line, and one of the screen's stays for the screen.
+            case .keepDraft: break
             // What a script says is nothing to bring back.
             case .historyAppended where !isTyped: break
             case .useTheme, .listThemes: mailbox.post(.themeFailed("lines of text have no colours"))
