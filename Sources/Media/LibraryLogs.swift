@@ -18,13 +18,14 @@ package enum LibraryLogs {
 
     private static let installed: Void = {
         g_log_set_default_handler(
-            { domain, _, message, _ in
+            { domain, level, message, _ in
+                guard isWorthTelling(level) else { return }
                 deliver(domain.map { String(cString: $0) } ?? "GLib", message.map { String(cString: $0) } ?? "")
             }, nil)
         // Structured messages take another path.
         g_log_set_writer_func(
-            { _, fields, count, _ in
-                guard let fields else { return G_LOG_WRITER_HANDLED }
+            { level, fields, count, _ in
+                guard isWorthTelling(level), let fields else { return G_LOG_WRITER_HANDLED }
                 for field in UnsafeBufferPointer(start: fields, count: Int(count)) {
                     guard let key = field.key, String(cString: key) == "MESSAGE", let value = field.value else {
                         continue
@@ -49,6 +50,11 @@ package enum LibraryLogs {
             deliver("FFmpeg", String(decoding: line[..<end].map { UInt8(bitPattern: $0) }, as: UTF8.self))
         }
     }()
+
+    /// What a library is doing is told by GLib's two least levels, and nobody wants to know.
+    private static func isWorthTelling(_ level: GLogLevelFlags) -> Bool {
+        level.rawValue & (G_LOG_LEVEL_INFO.rawValue | G_LOG_LEVEL_DEBUG.rawValue) == 0
+    }
 
     private static func deliver(_ library: String, _ message: String) {
         guard let closure = receiver.withLock({ $0 }) else { return }
