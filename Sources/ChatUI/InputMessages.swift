@@ -16,10 +16,12 @@ enum InputMessages {
         return lines.prefix(rows - 1) + [TextLine("and \(left) more lines · Alt-M shows all", theme.accent)]
     }
 
-    /// Puts all of them into the conversation, where they can be scrolled.
+    /// Puts all of them into the conversation, where they can be scrolled, and makes room for it.
     static func showAll(_ state: inout AppState) {
         let messages = messages(state, .standard, maximumPictures: .max)
         guard !messages.isEmpty else { return }
+        state.inputErrors = []
+        state.inputNote = nil
         state.showFromTop(state.appendItem(.program, messages.map(\.text).joined(separator: "\n")))
     }
 

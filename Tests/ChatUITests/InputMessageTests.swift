@@ -20,7 +20,8 @@ import Testing
         for number in 1...5 {
             #expect(chat.state.items.last?.text.contains("⚠ /image missing\(number).jpg: no such file here") == true)
         }
-        #expect(chat.frame.plainText.contains("missing1.jpg"))
+        #expect(chat.state.inputErrors.isEmpty)
+        #expect(chat.frame.plainText.contains("⚠ /image missing1.jpg: no such file"))
         // The command is still there to be corrected.
         #expect(chat.draft.hasPrefix("/image missing1.jpg"))
     }
