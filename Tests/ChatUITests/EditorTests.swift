@@ -58,6 +58,23 @@ import Testing
         #expect(chat.frame.cursor == Position(column: 2 + 7, row: 21))
     }
 
+    /// In logical order, as terminals without bidirectional text show it, and those with it expect it.
+    @Test(arguments: [("שלום עולם", 9), ("مرحبا", 5), ("مَرْحَبًا", 5), ("שָׁלוֹם", 4), ("a שלום b", 8), ("لا", 2)])
+    func theCursorStandsBehindTextFromRightToLeft(text: String, columns: Int) {
+        var chat = ScriptedChat()
+        chat.type(text)
+        #expect(chat.frame.cursor == Position(column: 2 + columns, row: 21))
+        #expect(chat.frame.rowText(21) == "› " + text)
+        chat.press(Key(.left))
+        #expect(chat.frame.cursor == Position(column: 2 + columns - 1, row: 21))
+        // Pasted it is the same, and so it is where it was said.
+        var other = ScriptedChat()
+        other.act(.inputArrived(.paste(text)))
+        #expect(other.frame.cursor == Position(column: 2 + columns, row: 21))
+        other.press(.enter)
+        #expect(other.frame.plainText.contains("▌ " + text + "\n"))
+    }
+
     @Test func undoTakesBackTypingWordByWord() {
         #expect(draft("", .control("_")) == "|")
         var chat = ScriptedChat()
