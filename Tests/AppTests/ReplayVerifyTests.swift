@@ -4,6 +4,7 @@ import ChatUI
 import Foundation
 import Generation
 import Inference
+import Synchronization
 import Terminal
 import TestSupport
 import Testing
@@ -58,24 +59,22 @@ import Testing
     private func stopAnAnswer(
         _ keeper: ConversationKeeper, _ mailbox: ActionMailbox, question: [ConversationItem.Part]
     ) async throws {
+        // Long enough to be stopped, short enough that a machine that stops late does not fill the context.
+        var options = GenerationOptions.greedy
+        options.maximumTokens = 64
         for attempt in 1...100 {
             let last = (try? store.load("talk").activeBranch)?.last { $0.role == .user }?.id
             let request = GenerationRequest(
                 question: ConversationItem(id: 1, speaker: .user, parts: question), answerID: 2, systemText: nil,
-                options: .greedy, origin: attempt == 1 ? .end : .regenerated(question: last ?? 0))
+                options: options, origin: attempt == 1 ? .end : .regenerated(question: last ?? 0))
             _ = mailbox.drain()
-            let answering = Task { await keeper.answer(request) }
-            var isRunning = true
-            while isRunning {
-                for case .generationEventArrived(let event) in mailbox.drain() {
-                    switch event {
-                    case .token:
-                        await keeper.cancel()
-                        isRunning = false
-                    case .finished, .failed: isRunning = false
-                    default: break
-                    }
-                }
+            let isDone = Atomic(false)
+            let answering = Task {
+                await keeper.answer(request)
+                isDone.store(true, ordering: .releasing)
+            }
+            while !isDone.load(ordering: .acquiring) {
+                for case .generationEventArrived(.token) in mailbox.drain() { await keeper.cancel() }
                 await Task.yield()
             }
             await answering.value
