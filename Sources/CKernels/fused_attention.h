@@ -37,10 +37,18 @@ EMU_INLINE lanes sum_each(const lanes *v) {
 /// One block's heads as fp32 rows of `width` lanes each, zero behind D and behind the last key.
 EMU_INLINE void widen_block(const emu_attention_part *part, const uint8_t *cache, size_t first, size_t count,
                             size_t width, lanes *block) {
+    bool is_half = part->type == EMU_F16 && part->d % LANES == 0;
     for (size_t t = 0; t < KEY_BLOCK; t++) {
         lanes *to = block + t * width;
         if (t >= count) {
             memset(to, 0, width * sizeof(lanes));
+            continue;
+        }
+        // The usual type, without the call and the choice for every key.
+        if (is_half) {
+            const unaligned_halves *from =
+                (const unaligned_halves *)(cache + (size_t)part->slots[first + t] * part->slot_stride);
+            for (size_t i = 0; i < width; i++) to[i] = __builtin_convertvector(from[i], lanes);
             continue;
         }
         if (part->d % LANES != 0) to[width - 1] = (lanes){0};

@@ -51,6 +51,12 @@ EMU_INLINE int32_t narrow_term(lanes values[2], float inverse, float scale, cons
     return sum;
 }
 
+EMU_INLINE void clear_term(const emu_narrowed *term, size_t at) {
+    memset(term->quants + at * EMU_PACK_COLUMNS, 0, EMU_PACK_COLUMNS);
+    term->scales[at] = 0;
+    term->negative_8[at] = term->negative_128[at] = term->first_negative_128[at] = 0;
+}
+
 EMU_INLINE lanes greater_magnitude(lanes a, lanes b) {
     return __builtin_elementwise_max(__builtin_elementwise_abs(a), __builtin_elementwise_abs(b));
 }
@@ -75,8 +81,7 @@ EMU_INLINE void narrow_block(const float *x, float limit, const emu_activations 
         a->value_sums[at] = fmaf(rest_scale, rest, scale * sum);
     } else {
         // Rows of the same tile may have one.
-        lanes nothing[2] = {{0}, {0}};
-        narrow_term(nothing, 0, 0, a->terms + 1, at);
+        clear_term(a->terms + 1, at);
     }
 }
 
