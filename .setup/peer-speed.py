@@ -43,13 +43,20 @@ def main():
     size = peer.llama_vocab_n_tokens(peer.llama_model_get_vocab(model))
     loaded = time.perf_counter()
 
+    batch = peer.llama_batch_init(512, 0, 1)
+
     def decode(first, count):
-        """Takes `count` tokens in, in batches; the logits of the last are there afterwards."""
-        ids = [((first + i) * 7919 + 13) % size for i in range(count)]
+        """Takes the `count` tokens from position `first` on in, in batches; only the last one's logits are computed."""
         for start in range(0, count, 512):
-            part = ids[start : start + 512]
-            array = (peer.llama_token * len(part))(*part)
-            if peer.llama_decode(context, peer.llama_batch_get_one(array, len(part))) != 0:
+            batch.n_tokens = min(512, count - start)
+            for i in range(batch.n_tokens):
+                position = first + start + i
+                batch.token[i] = (position * 7919 + 13) % size
+                batch.pos[i] = position
+                batch.n_seq_id[i] = 1
+                batch.seq_id[i][0] = 0
+                batch.logits[i] = start + i == count - 1
+            if peer.llama_decode(context, batch) != 0:
                 sys.exit("the peer does not decode")
 
     def next_token():
