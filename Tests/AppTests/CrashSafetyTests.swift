@@ -88,8 +88,10 @@ import Testing
 
     /// Starts a child, kills it after up to a quarter of a second of its work, and returns what it told.
     private func run(_ mode: String, _ runner: ProgramRunner, _ random: inout SeededGenerator) throws -> Told {
+        // Without the backtracer, which a program that is killed while it starts leaves behind for ever.
         let child = try runner.start(
-            "SessionCrashChild", [store(runner).folder, "talk", ProgramRunner.tinyModel, mode])
+            "SessionCrashChild", [store(runner).folder, "talk", ProgramRunner.tinyModel, mode],
+            environment: ["SWIFT_BACKTRACE": "enable=no"])
         // Some die before they have done anything.
         if Int.random(in: 0..<8, using: &random) > 0 { try child.waitForOutput() }
         usleep(UInt32.random(in: 0..<120_000, using: &random))
