@@ -97,6 +97,8 @@ struct CrashChild {
     }
 
     private func reopened(_ writer: inout SessionWriter, _ name: String) throws -> SessionWriter {
+        // A child that was killed in here has left its other session, under whose name none can be made.
+        _ = try? store.delete("other")
         // The lock goes with the old writer.
         writer = try store.create(named: "other", Session(created: writer.session.created))
         defer { _ = try? store.delete("other") }
