@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const emu_variant *current = NULL;
+static const emu_variant *best = NULL;
 static pthread_once_t chosen = PTHREAD_ONCE_INIT;
+/// What the caller's thread asked for instead. An operation reads it once, before it spreads over the pool's threads.
+static _Thread_local const emu_variant *asked = NULL;
 
 /// The variant of a name if this CPU has it, the best one for NULL.
 static const emu_variant *find_variant(const char *name) {
@@ -28,21 +30,21 @@ static const emu_variant *find_variant(const char *name) {
 
 static void choose(void) {
     const emu_variant *wanted = find_variant(getenv("EMUCHAT_KERNEL"));
-    current = wanted != NULL ? wanted : find_variant(NULL);
+    best = wanted != NULL ? wanted : find_variant(NULL);
 }
 
 static const emu_variant *variant(void) {
+    if (asked != NULL) return asked;
     pthread_once(&chosen, choose);
-    return current;
+    return best;
 }
 
 const char *emu_kernel_name(void) { return variant()->name; }
 
-bool emu_kernel_select(const char *name) {
-    const emu_variant *wanted = find_variant(name);
-    if (wanted == NULL) return false;
-    (void)variant();
-    current = wanted;
+bool emu_kernel_use(const char *name) {
+    const emu_variant *wanted = name == NULL ? NULL : find_variant(name);
+    if (name != NULL && wanted == NULL) return false;
+    asked = wanted;
     return true;
 }
 

@@ -8,8 +8,12 @@ package enum Kernels {
     /// The variant that computes with packed weights: `avx512-vnni`, `avx2` or `plain`.
     package static var packedVariantName: String { String(cString: emu_packed_kernel_name()) }
 
-    /// Makes later operations use a variant; false when the CPU lacks it. Only for tests, while nothing computes.
-    package static func select(variant: String) -> Bool { emu_kernel_select(variant) }
+    /// Runs a body once with each variant that this CPU has, which the body's own calls use and no other thread's.
+    /// For tests: all variants must give the same bits.
+    package static func withEachVariant(_ body: (String) throws -> Void) rethrows {
+        defer { _ = emu_kernel_use(nil) }
+        for variant in ["plain", "avx2", "avx512"] where emu_kernel_use(variant) { try body(variant) }
+    }
 
     /// The weights of one row or vector as fp32.
     package static func widen(type: GGMLType, bytes: UnsafeRawBufferPointer, count: Int) -> [Float]? {

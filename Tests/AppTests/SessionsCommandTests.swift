@@ -24,9 +24,11 @@ import Testing
         #expect(!found.text.contains("\u{1B}"))
         struct Row: Decodable {
             struct Match: Decodable { let message: Int, role: String, excerpt: String, marks: [[Int]] }
-            let name: String, title: String, updated: String, rank: Double, matches: [Match], matching_messages: Int
+            let name: String, title: String, updated: String, rank: Double, matches: [Match], matchingMessages: Int
         }
-        let rows = try JSONDecoder().decode([Row].self, from: sessions("search", "--json", "quite").output)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        let rows = try decoder.decode([Row].self, from: sessions("search", "--json", "quite").output)
         #expect(rows.map(\.name) == ["emus"] && rows[0].matches.map(\.marks) == [[[0, 5]]])
         let missing = try sessions("search", "cassowary")
         #expect(missing.status == 1 && missing.text == "" && missing.errorLines == ["emuchat: nothing found."])

@@ -31,7 +31,7 @@ import Testing
 
     @Test func theCasesCoverWhatTheyShould() throws {
         let cases = try golden().cases
-        let kinds = Set(cases.map { [Double($0.beams), $0.length_penalty, $0.repetition_penalty] })
+        let kinds = Set(cases.map { [Double($0.beams), $0.lengthPenalty, $0.repetitionPenalty] })
         #expect(kinds.count == 6 * 4 * 2)
         let ended = cases.filter { $0.ids.last == Self.end }.count
         #expect(ended >= 50 && cases.count - ended >= 10)
@@ -276,7 +276,9 @@ import Testing
 
     private func golden() throws -> RecordedSearches {
         let data = try Data(contentsOf: TestSupport.fixture("InferenceTests", "beam-search.json"))
-        return try JSONDecoder().decode(RecordedSearches.self, from: data)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(RecordedSearches.self, from: data)
     }
 
     private func engine(context: Int? = nil, threads: Int = 1) throws -> InferenceEngine {
@@ -302,16 +304,16 @@ private struct RecordedSearches: Decodable {
     struct Case: Decodable {
         let prompt: String
         let beams: Int
-        let length_penalty: Double
-        let repetition_penalty: Double
+        let lengthPenalty: Double
+        let repetitionPenalty: Double
         let limit: Int
         let ids: [Int32]
 
         var asPrompt: Prompt { raw(prompt) }
         var options: GenerationOptions {
             GenerationOptions(
-                maximumTokens: limit, temperature: 0, topP: 1, repetitionPenalty: repetition_penalty, beamCount: beams,
-                lengthPenalty: length_penalty)
+                maximumTokens: limit, temperature: 0, topP: 1, repetitionPenalty: repetitionPenalty, beamCount: beams,
+                lengthPenalty: lengthPenalty)
         }
     }
     let cases: [Case]

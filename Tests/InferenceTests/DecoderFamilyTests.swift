@@ -16,27 +16,26 @@ import Testing
 
     @Test(arguments: names) func logitsAgreeWithTheReferenceAtEveryPosition(_ name: String) throws {
         let folder = TestSupport.fixture("InferenceTests", name)
-        let golden = try JSONDecoder().decode(
-            Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+        let golden = try Golden(in: folder)
         let recorded = try SafetensorsFile(path: folder.appendingPathComponent("golden.safetensors").path)
-        let item = try #require(golden.text_cases.first)
+        let item = try #require(golden.textCases.first)
         let expected = try recorded.floats("prompt.logits")
         let decoder = try ModelRegistry.decoder(
             of: GGUFFile(path: TestSupport.fixture("InferenceTests", "\(name).gguf").path))
-        let found = try allLogits(decoder, of: item.input_ids)
+        let found = try allLogits(decoder, of: item.inputIds)
         let difference = largestRelativeDifference(found, expected)
         #expect(difference < 1e-4, "\(difference)")
 
         let session = try DecoderSession(decoder: decoder, contextLength: 512, pool: ThreadPool(threadCount: 2))
-        #expect(session.append(item.input_ids[...]))
+        #expect(session.append(item.inputIds[...]))
         #expect(Array(session.logits) == Array(found.suffix(session.logits.count)), "the last position by itself")
         var ids = [Int32]()
-        for _ in item.greedy_ids {
+        for _ in item.greedyIds {
             let best = try #require(session.logits.indices.max { session.logits[$0] < session.logits[$1] })
             ids.append(Int32(best))
             #expect(session.append([Int32(best)]))
         }
-        #expect(ids == item.greedy_ids)
+        #expect(ids == item.greedyIds)
     }
 
     /// Keys and a tensor can say the same scaling of Llama 3; the tensor is what converters write.

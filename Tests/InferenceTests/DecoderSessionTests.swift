@@ -21,20 +21,19 @@ import Testing
     }
 
     private func expectAgreement(folder: URL, model: URL) throws {
-        let golden = try JSONDecoder().decode(
-            Golden.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+        let golden = try Golden(in: folder)
         let recorded = try SafetensorsFile(path: folder.appendingPathComponent("golden.safetensors").path)
         let session = try session(model.path)
-        #expect(!golden.text_cases.isEmpty)
-        for item in golden.text_cases {
+        #expect(!golden.textCases.isEmpty)
+        for item in golden.textCases {
             session.truncate(to: 0)
-            #expect(session.append(item.input_ids[...]))
+            #expect(session.append(item.inputIds[...]))
             if recorded.tensorNames.contains("\(item.name).last_logits") {
                 let expected = try recorded.floats("\(item.name).last_logits")
                 let difference = largestRelativeDifference(Array(session.logits), expected)
                 #expect(difference < 1e-4, "\(item.name): \(difference)")
             }
-            #expect(greedy(session, count: item.greedy_ids.count) == item.greedy_ids, "\(item.name)")
+            #expect(greedy(session, count: item.greedyIds.count) == item.greedyIds, "\(item.name)")
         }
     }
 
@@ -43,9 +42,7 @@ import Testing
         let path = TestSupport.fixture("InferenceTests", "\(name).gguf").path
         let prompt = (0..<90).map { Int32(($0 * 37 + 11) % 256) }
         var expected: [Float]?
-        let before = Kernels.variantName
-        defer { _ = Kernels.select(variant: before) }
-        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+        try Kernels.withEachVariant { variant in
             for threads in [1, 2, 3, 8] {
                 for rows in [1, 2, 7, 64, 128] {
                     let session = try session(path, threads: threads)
@@ -187,13 +184,20 @@ import Testing
     }
 }
 
+/// What a `golden.json` recorded of a text model.
 struct Golden: Decodable {
     struct Case: Decodable {
         let name: String
-        let input_ids: [Int32]
-        let greedy_ids: [Int32]
+        let inputIds: [Int32]
+        let greedyIds: [Int32]
     }
-    let text_cases: [Case]
+    let textCases: [Case]
+
+    init(in folder: URL) throws {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(Self.self, from: Data(contentsOf: folder.appendingPathComponent("golden.json")))
+    }
 }
 
 /// The largest difference, relative to the largest absolute value expected.

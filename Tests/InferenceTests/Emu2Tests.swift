@@ -64,10 +64,8 @@ import Tokenization
     @Test func everyThreadCountAndVariantGivesTheSameBits() throws {
         try withModel { _, model in
             let pixels = try model.pixels(of: Self.picture(1))
-            let before = Kernels.variantName
-            defer { _ = Kernels.select(variant: before) }
             var expected: [Float]?
-            for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+            try Kernels.withEachVariant { variant in
                 for threads in [1, 3] {
                     let hidden = try #require(
                         try model.visual.hiddenStates(pixels: pixels, pool: ThreadPool(threadCount: threads)))

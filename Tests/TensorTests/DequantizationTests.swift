@@ -16,10 +16,7 @@ import Testing
         let recorded = try JSONDecoder().decode(
             [String: Recorded].self, from: Data(contentsOf: TestSupport.fixture("TensorTests", "dequantize.json")))
         #expect(Set(recorded.keys) == Set(Self.types.map(\.name)))
-        let before = Kernels.variantName
-        defer { _ = Kernels.select(variant: before) }
-        #expect(Kernels.select(variant: "plain"))
-        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+        try Kernels.withEachVariant { variant in
             for type in Self.types {
                 let item = try #require(recorded[type.name])
                 let expected = item.values.withUnsafeBytes { raw in

@@ -85,10 +85,8 @@ extension KernelTests {
 
         @Test(arguments: cases) private func agreesWithItsDefinition(_ shape: Case) throws {
             let operands = Operands(shape)
-            let before = Kernels.variantName
-            defer { _ = Kernels.select(variant: before) }
             var first: [UInt32]?
-            for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+            try Kernels.withEachVariant { variant in
                 let out = try attend(shape, operands, rows: 0..<6, threads: 2, precision: .fast)
                 for row in [0, 5] {
                     for head in 0..<shape.heads {

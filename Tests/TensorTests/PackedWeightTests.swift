@@ -67,13 +67,6 @@ extension KernelTests {
             }
         }
 
-        /// Runs a body with each variant that this CPU has.
-        private func forEachVariant(_ body: (String) throws -> Void) rethrows {
-            let before = Kernels.variantName
-            defer { _ = Kernels.select(variant: before) }
-            for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) { try body(variant) }
-        }
-
         @Test(arguments: types) func productsAgreeWithTheirDefinition(_ type: GGMLType) throws {
             let (rows, count, columns) = (37, 5, Self.columns)
             let pool = ThreadPool(threadCount: 2)
@@ -84,7 +77,7 @@ extension KernelTests {
             // Scales of groups are rounded to fp16 when they are packed, weights in fp16 to bf16.
             let tolerance = [.q4_K, .q5_K, .q6_K].contains(type) ? 1e-3 : type == .f16 ? 4e-3 : 2e-6
             var first: [UInt32]?
-            try forEachVariant { variant in
+            try Kernels.withEachVariant { variant in
                 let out = multiply(matrix, x, pool: pool)
                 for row in 0..<count {
                     for feature in 0..<rows {
@@ -131,7 +124,7 @@ extension KernelTests {
             let rows = 40
             let (matrix, _) = try packed(type, rows: rows, pool: pools[2])
             let x = activations(29)
-            forEachVariant { variant in
+            Kernels.withEachVariant { variant in
                 let alone = (0..<29).flatMap { row in
                     multiply(matrix, Array(x[row * Self.columns..<(row + 1) * Self.columns]), pool: pools[0])
                 }
@@ -195,7 +188,7 @@ extension KernelTests {
                 for value in [Float.nan, .infinity] {
                     var x = activations(1)
                     x[70] = value
-                    forEachVariant { variant in
+                    Kernels.withEachVariant { variant in
                         let out = multiply(matrix, x, pool: pool)
                         #expect(out.allSatisfy { !$0.isFinite }, "\(variant) \(type) \(value)")
                     }

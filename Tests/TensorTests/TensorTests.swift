@@ -37,10 +37,8 @@ import Testing
         let (rows, columns, count) = (37, 512, 5)
         let bytes = try Self.weights(type, rows: rows, columns: columns)
         let x = (0..<count * columns).map { Float(($0 * 31) % 17) / 17 - 0.4 }
-        let before = Kernels.variantName
-        defer { _ = Kernels.select(variant: before) }
         var first: [UInt32]?
-        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+        try Kernels.withEachVariant { variant in
             let out = try product(type, bytes, rows, columns, x, count)
             let widened = try bytes.withUnsafeBytes { raw in
                 try #require(Kernels.widen(type: type, bytes: raw, count: rows * columns))
@@ -190,14 +188,12 @@ import Testing
     }
 
     @Test func logSumExpAndWeightsAgreeWithTheirDefinition() {
-        let before = Kernels.variantName
-        defer { _ = Kernels.select(variant: before) }
         for count in [1, 2, 15, 16, 17, 1000, 49152] {
             let x = (0..<count).map { Float(($0 * 7919) % 1013) / 1013 * 30 - 20 }
             let greatest = Double(x.max() ?? 0)
             let sum = x.reduce(0.0) { $0 + exp(Double($1) - greatest) }
             var first: (UInt64, [UInt32])?
-            for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) {
+            Kernels.withEachVariant { variant in
                 let found = Kernels.logSumExp(x, count: count)
                 #expect(abs(found - (greatest + log(sum))) < 1e-6, "\(variant), \(count) values")
                 var weights = [Float](repeating: .nan, count: count)

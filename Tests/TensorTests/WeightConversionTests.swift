@@ -37,16 +37,9 @@ import Testing
         try bytes.withUnsafeBytes { try #require(Kernels.widen(type: type, bytes: $0, count: count)) }
     }
 
-    /// Runs a test with each variant that the CPU has.
-    private static func withEachVariant(_ body: (String) throws -> Void) rethrows {
-        let before = Kernels.variantName
-        defer { _ = Kernels.select(variant: before) }
-        for variant in ["plain", "avx2", "avx512"] where Kernels.select(variant: variant) { try body(variant) }
-    }
-
     @Test func simpleBlocksAreThoseOfTheReference() throws {
         let recorded = try Self.recorded()
-        try Self.withEachVariant { variant in
+        try Kernels.withEachVariant { variant in
             for type in [GGMLType.q8_0, .q4_0] {
                 let expected = Array(try #require(recorded.blocks[type.name]))
                 let found = try Self.converted(recorded.values, to: type)
@@ -61,7 +54,7 @@ import Testing
         let recorded = try Self.recorded()
         #expect(recorded.q4_k.count == 3)
         var first: [String: [UInt8]] = [:]
-        try Self.withEachVariant { variant in
+        try Kernels.withEachVariant { variant in
             for (name, item) in recorded.q4_k {
                 let count = item.values.count / 4
                 let blocks = try Self.converted(item.values, to: .q4_K)

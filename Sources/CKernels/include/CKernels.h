@@ -50,8 +50,9 @@ bool emu_pool_end_cancellable(emu_pool *pool);
 /// `avx512`, `avx2` or `plain`: the best one that this CPU has, or the one that EMUCHAT_KERNEL names if the CPU has it.
 const char *emu_kernel_name(void);
 
-/// Makes later calls use a variant; false when it is unknown or the CPU lacks it. For tests: not thread-safe.
-bool emu_kernel_select(const char *name);
+/// Makes later calls of this thread use a variant, the usual one again for NULL; false, and nothing changed, when it is
+/// unknown or the CPU lacks it. For tests: other threads go on with theirs.
+bool emu_kernel_use(const char *name);
 
 /// Whether rows of this GGML type can be computed with.
 bool emu_type_supported(int32_t type);
