@@ -50,9 +50,12 @@ struct UICommand: AsyncParsableCommand {
             throw error
         }
         let latencies = load.measureKeys(screen, terminal, count: keys)
-        let bytesPerToken = load.measureBytes(screen, terminal)
+        let bytesPerToken = latencies.count == keys ? load.measureBytes(screen, terminal) : 0
         screen.stop()
         terminal.restore()
+        guard latencies.count == keys else {
+            throw CommandError.failed("The screen did not show what key \(latencies.count + 1) of \(keys) did.")
+        }
         let interfaceBytes = PeakMemory.residentBytes
         let preview = try await previewSeconds()
         try StandardOutput.write(report(latencies, bytesPerToken, interfaceBytes, preview))
@@ -85,7 +88,7 @@ struct UICommand: AsyncParsableCommand {
             sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1000
         }
         let content = Content(
-            messages: messages, keys: sorted.count, tokens_per_second: rate, columns: columns, rows: rows,
+            messages: messages, keys: keys, tokens_per_second: rate, columns: columns, rows: rows,
             key_to_screen_milliseconds: Content.Percentiles(
                 p50: percentile(0.5), p99: percentile(0.99), max: (sorted.last ?? 0) * 1000),
             bytes_per_token: bytesPerToken, interface_peak_rss_bytes: interfaceBytes,
@@ -99,7 +102,6 @@ struct UICommand: AsyncParsableCommand {
     // swift-format-ignore: AlwaysUseLowerCamelCase
     private struct Content: Encodable {
         let messages: Int
-        /// Keys of which the screen was timed.
         let keys: Int
         let tokens_per_second: Double
         let columns: Int

@@ -57,7 +57,8 @@ struct UILoad {
 
     private static var now: Double { ProcessInfo.processInfo.systemUptime }
 
-    /// Seconds from each key to the frame that shows what it did: typed characters, and now and then pages up and down.
+    /// Seconds from each key to the frame that shows what it did: typed characters, and now and then a page up and
+    /// back to the end. Ends early when the screen does not show a key's effect within some seconds.
     func measureKeys(_ screen: ChatScreen, _ terminal: PseudoTerminal, count: Int) -> [Double] {
         let exchange = Exchange()
         let typist = Thread { [self, mailbox = screen.mailbox] in
@@ -65,7 +66,7 @@ struct UILoad {
             let streamer = Streamer(mailbox: mailbox, words: Self.words, rate: rate)
             for number in 0..<count {
                 press(number, exchange, terminal)
-                _ = exchange.wait { $0.pending == nil }
+                guard exchange.wait({ $0.pending == nil }) else { break }
                 // At no fixed distance from the frames.
                 usleep(useconds_t(3000 + number * 7919 % 20_000))
             }
@@ -82,7 +83,8 @@ struct UILoad {
         let isShown: @Sendable (AppState) -> Bool
         switch step {
         case 30: (key, isShown) = ("\u{1B}[5~", { $0.scroll != nil })
-        case 31: (key, isShown) = ("\u{1B}[6~", { $0.scroll == nil })
+        // A page down would not reach the end, which has moved on meanwhile.
+        case 31: (key, isShown) = ("\u{1B}>", { $0.scroll == nil })
         case 39: (key, isShown) = ("\u{15}", { $0.editor.isEmpty })
         default:
             let length = step < 30 ? step + 1 : step - 1
