@@ -132,7 +132,7 @@ struct AskCommand: AsyncParsableCommand {
             }
         }
         if let places, !json { StandardError.write(placesNote(places, prompt)) }
-        if json { try StandardOutput.write(report.json(digest: await engine.modelDigest())) }
+        if json { try StandardOutput.writeJSON(report.content(digest: await engine.modelDigest())) }
         if report.finishReason == .cancelled { throw CommandError.interrupted }
     }
 

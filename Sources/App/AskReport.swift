@@ -44,10 +44,10 @@ struct AskReport {
         }
     }
 
-    /// One line of JSON with the keys that the command promises.
-    func json(digest: String) throws -> Data {
+    /// What becomes JSON with the keys that the command promises.
+    func content(digest: String) -> some Encodable {
         let text = tokens.map(\.text).joined() + (summary?.remainingText ?? "")
-        let content = Content(
+        return Content(
             text: text, boxes: boxes(text),
             finish_reason: finishReason ?? .cancelled, model: model.path, model_sha256: digest,
             template: model.templateName, seed: start?.seed, prompt_ids: start?.promptTokens ?? [],
@@ -59,9 +59,6 @@ struct AskReport {
                 load: loadSeconds, images: start?.imageSeconds ?? 0, prefill: start?.prefillSeconds ?? 0,
                 first_token: summary?.firstTokenSeconds ?? 0, total: summary?.totalSeconds ?? 0),
             kernel: model.kernel, precision: model.precision)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        return try encoder.encode(content) + Data("\n".utf8)
     }
 
     // The names are the contract's.

@@ -50,9 +50,7 @@ struct ModelCommand: AsyncParsableCommand {
                 precision: precision, beamCount: beams)
         } catch { throw CommandError.failed(error.description) }
         if json {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-            try StandardOutput.write(encoder.encode(report.content) + Data("\n".utf8))
+            try StandardOutput.writeJSON(report.content)
         } else {
             try StandardOutput.write(report.text)
         }

@@ -41,6 +41,14 @@ enum StandardOutput {
         try write(Data((isTerminal ? SanitizedText.clean(text, newlines: .kept) : text).utf8))
     }
 
+    /// Writes a result for other programs: one JSON value with sorted keys, and a line end.
+    static func writeJSON(_ value: some Encodable, isIndented: Bool = false) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        if isIndented { encoder.outputFormatting.insert(.prettyPrinted) }
+        try write(encoder.encode(value) + Data("\n".utf8))
+    }
+
     /// Writes a result; an error says that it is not whole, such as on a full disk.
     static func write(_ data: Data) throws(CommandError) {
         do { try FileHandle.standardOutput.write(contentsOf: data) } catch {

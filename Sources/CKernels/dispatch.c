@@ -104,9 +104,7 @@ void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_by
                 const float *x, size_t n, float *out) {
     matmul_job job = {variant(), type, weights, row_bytes, bias, m, k, x, n, out, 1};
     size_t panels = (m + EMU_PANEL - 1) / EMU_PANEL;
-    // An item of some ten microseconds: small enough to balance, large enough to pay for its claim.
-    size_t work = EMU_PANEL * k * n;
-    job.panels_per_item = work >= 65536 ? 1 : (65536 + work - 1) / (work == 0 ? 1 : work);
+    job.panels_per_item = emu_panels_per_item(EMU_PANEL * k * n, 65536);
     emu_pool_run(pool, (uint32_t)((panels + job.panels_per_item - 1) / job.panels_per_item), matmul_item, &job);
 }
 

@@ -1,6 +1,7 @@
 // Chooses the packed variant by the CPU, and spreads products over the threads.
 
 #include "packed.h"
+#include "variant.h"
 
 #include <string.h>
 
@@ -104,9 +105,7 @@ void emu_packed_multiply(emu_pool *pool, const emu_packed_product *products, siz
         else job.quants = true;
     }
     emu_pool_run(pool, (uint32_t)n, narrow_item, &job);
-    // An item of some microseconds: small enough to balance, large enough to pay for its claim.
-    size_t work = EMU_PACK_ROWS * k * n;
-    job.panels_per_item = work >= 131072 ? 1 : (131072 + work - 1) / (work == 0 ? 1 : work);
+    job.panels_per_item = emu_panels_per_item(EMU_PACK_ROWS * k * n, 131072);
     emu_pool_run(pool, (uint32_t)((panels + job.panels_per_item - 1) / job.panels_per_item), product_item, &job);
 }
 

@@ -13,6 +13,12 @@
 // block size). Together with the accumulators they stay inside a core's caches.
 enum { EMU_ROW_BLOCK = 64, EMU_COLUMN_CHUNK = 512, EMU_PANEL = 12 };
 
+/// Panels of `panel_work` products each that make an item of the pool's: some microseconds, small enough to balance
+/// and large enough to pay for its claim.
+static inline size_t emu_panels_per_item(size_t panel_work, size_t item_work) {
+    return panel_work == 0 ? item_work : (item_work + panel_work - 1) / panel_work;
+}
+
 typedef struct {
     const char *name;
     void (*dequantize)(int32_t type, const void *weights, float *out, size_t count);

@@ -73,8 +73,6 @@ struct EncodeCommand: AsyncParsableCommand {
             samples.append((clock.now - start).seconds)
         }
         progress.clear()
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         let report = Report(
             model: path, image: image, image_width: picture.width, image_height: picture.height,
             seen_width: visual.seenSize.width, seen_height: visual.seenSize.height, tokens: visual.imageSlots,
@@ -83,7 +81,7 @@ struct EncodeCommand: AsyncParsableCommand {
             load_seconds: (ready - read).seconds, encode_seconds: median(samples), samples: samples,
             workspace_bytes: visual.encoderWorkspaceBytes, peak_rss_bytes: PeakMemory.residentBytes,
             features_sha256: features.withUnsafeBytes { SHA256Digest(of: $0).hexadecimal })
-        try StandardOutput.write(encoder.encode(report) + Data("\n".utf8))
+        try StandardOutput.writeJSON(report, isIndented: true)
     }
 
     // The names are the contract's.

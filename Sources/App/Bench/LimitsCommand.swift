@@ -20,13 +20,11 @@ struct LimitsCommand: ParsableCommand {
         guard let limits = MachineLimits.measured(threadCount: count) else {
             throw CommandError.failed("Measuring takes 1 GiB of memory, which is not there.")
         }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
         let content = Content(
             kernel: limits.kernelName, threads: count, int8_operations_per_second: limits.int8,
             bf16_operations_per_second: limits.bf16, fp32_operations_per_second: limits.fp32,
             memory_read_bytes_per_second: limits.memoryRead)
-        try StandardOutput.write(encoder.encode(content) + Data("\n".utf8))
+        try StandardOutput.writeJSON(content, isIndented: true)
     }
 
     // The names are the command's contract.

@@ -48,9 +48,7 @@ struct PerplexityCommand: AsyncParsableCommand {
         }
         let result: Result
         do { result = try score(ids, window, bos, session) } catch { throw CommandError.failed(error.description) }
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        try StandardOutput.write(encoder.encode(result) + Data("\n".utf8))
+        try StandardOutput.writeJSON(result)
     }
 
     private struct Result: Encodable {

@@ -31,6 +31,6 @@ struct SessionsBenchCommand: AsyncParsableCommand {
         let figures = try withSessionErrors { () throws(SessionError) in
             try SessionBenchmark(folder: folder.path).figures(messages: messages, sessions: sessions, runs: runs)
         }
-        try writeJSON(figures)
+        try StandardOutput.writeJSON(figures)
     }
 }

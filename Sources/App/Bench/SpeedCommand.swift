@@ -49,7 +49,8 @@ struct SpeedCommand: AsyncParsableCommand {
             description = model
         }
         guard let description else { return }
-        try StandardOutput.write(report(samples, description, threads: options.threadCount, path: path))
+        try StandardOutput.writeJSON(
+            report(samples, description, threads: options.threadCount, path: path), isIndented: true)
     }
 
     private struct Sample {
@@ -105,9 +106,9 @@ struct SpeedCommand: AsyncParsableCommand {
 
     private func report(
         _ samples: [Sample], _ model: ModelDescription, threads: Int?, path: String
-    ) throws -> Data {
+    ) throws -> Content {
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
-        let content = Content(
+        return Content(
             model: path, model_bytes: (attributes[.size] as? NSNumber)?.intValue ?? 0, weight_type: model.weightType,
             kernel: model.kernel, precision: model.precision, threads: threads ?? ThreadPool.availableProcessors,
             prompt: prompt, generate: generate, depth: depth, runs: runs,
@@ -121,9 +122,6 @@ struct SpeedCommand: AsyncParsableCommand {
                     load_seconds: $0.loadSeconds, first_token_seconds: $0.firstTokenSeconds,
                     prefill_tokens_per_second: $0.prefillRate, decode_tokens_per_second: $0.decodeRate)
             })
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(content) + Data("\n".utf8)
     }
 
     // The names are the contract's.

@@ -107,12 +107,10 @@ struct SynthCommand: AsyncParsableCommand {
         }
         progress.clear()
         let seconds = (ContinuousClock.now - began).seconds
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         let report = Report(
             path: target, shape: shape, type: type.lowercased(), seed: seed, parameters: model.parameterCount,
             bytes: bytes, seconds: seconds)
-        try StandardOutput.write(encoder.encode(report) + Data("\n".utf8))
+        try StandardOutput.writeJSON(report)
     }
 
     private struct Report: Encodable {

@@ -58,7 +58,7 @@ struct UICommand: AsyncParsableCommand {
         }
         let interfaceBytes = PeakMemory.residentBytes
         let preview = try await previewSeconds()
-        try StandardOutput.write(report(latencies, bytesPerToken, interfaceBytes, preview))
+        try StandardOutput.writeJSON(report(latencies, bytesPerToken, interfaceBytes, preview), isIndented: true)
     }
 
     /// Seconds from a file of 12 megapixels to cells, on another thread than the screen's; the median of five.
@@ -82,20 +82,17 @@ struct UICommand: AsyncParsableCommand {
 
     private func report(
         _ latencies: [Double], _ bytesPerToken: Double, _ interfaceBytes: Int, _ preview: Double
-    ) throws -> Data {
+    ) -> Content {
         let sorted = latencies.sorted()
         func percentile(_ share: Double) -> Double {
             sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, Int(share * Double(sorted.count)))] * 1000
         }
-        let content = Content(
+        return Content(
             messages: messages, keys: keys, tokens_per_second: rate, columns: columns, rows: rows,
             key_to_screen_milliseconds: Content.Percentiles(
                 p50: percentile(0.5), p99: percentile(0.99), max: (sorted.last ?? 0) * 1000),
             bytes_per_token: bytesPerToken, interface_peak_rss_bytes: interfaceBytes,
             preview_12_megapixels_milliseconds: preview * 1000)
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
-        return try encoder.encode(content) + Data("\n".utf8)
     }
 
     // The names are the contract's.

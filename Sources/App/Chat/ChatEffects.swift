@@ -178,19 +178,8 @@ final class ChatEffects: Sendable {
                     Task.detached { [mailbox, shelf] in mailbox.post(shelf.load(request)) }
                 }
             }
-        case .renderPreview(let number, let size, let boxes):
-            Task.detached { [mailbox, shelf] in
-                if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
-            }
-        case .renderStrip(let number, let layout):
-            Task.detached { [mailbox, shelf] in
-                if let action = shelf.strip(number: number, layout) { mailbox.post(action) }
-            }
-        case .renderView(let number, let size, let strip, let boxes):
-            Task.detached { [mailbox, shelf] in
-                let action = shelf.view(number: number, size: size, strip: strip, boxes: boxes)
-                if let action { mailbox.post(action) }
-            }
+        case .renderPreview, .renderStrip, .renderView:
+            shelf.draw(effect, then: mailbox.post)
         case .probePaste(let probe):
             Task.detached { [mailbox, shelf] in mailbox.post(shelf.probe(probe)) }
         case .startGeneration(let request):

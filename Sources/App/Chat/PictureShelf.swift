@@ -156,6 +156,22 @@ package final class PictureShelf: Sendable {
         return image
     }
 
+    /// Draws what an effect asks for, beside the event loop; nothing for effects of other kinds.
+    func draw(_ effect: Effect, then post: @escaping @Sendable (Action) -> Void) {
+        let action: @Sendable () -> Action?
+        switch effect {
+        case .renderPreview(let number, let size, let boxes):
+            action = { self.preview(number: number, size: size, boxes: boxes) }
+        case .renderStrip(let number, let layout):
+            action = { self.strip(number: number, layout) }
+        case .renderView(let number, let size, let strip, let boxes):
+            action = { self.view(number: number, size: size, strip: strip, boxes: boxes) }
+        default:
+            return
+        }
+        Task.detached { if let action = action() { post(action) } }
+    }
+
     /// Draws a preview; when the picture's file is gone, what to tell instead.
     func preview(number: Int, size: Size, boxes: [NumberedBox] = []) -> Action? {
         drawn(number) { medium in

@@ -20,18 +20,8 @@ struct SessionFollower {
         defer { following.cancel() }
         var state = AppState(
             setting: .current, size: screen.size, now: Date().timeIntervalSince1970, model: .absent)
-        screen.run(&state) { effect in
-            switch effect {
-            case .renderPreview(let number, let size, let boxes):
-                Task.detached {
-                    if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
-                }
-            case .renderStrip(let number, let layout):
-                Task.detached { if let action = shelf.strip(number: number, layout) { mailbox.post(action) } }
-            default:
-                break
-            }
-        }
+        // Who only looks on asks for pictures and nothing else.
+        screen.run(&state) { shelf.draw($0, then: mailbox.post) }
     }
 
     private func follow(_ shelf: PictureShelf, _ mailbox: ActionMailbox) async {

@@ -44,7 +44,7 @@ struct ListExamplesCommand: AsyncParsableCommand {
         let listed = try withExampleErrors { () throws(ExampleError) in try ExampleSets.users.list() }
         for problem in listed.problems { StandardError.write("emuchat: \(problem.description)\n") }
         if json {
-            try writeJSON(
+            try StandardOutput.writeJSON(
                 listed.sets.map { Row(name: $0.name, examples: $0.examples, pictures: $0.pictures) })
         } else {
             for set in listed.sets {
@@ -86,7 +86,7 @@ struct ShowExamplesCommand: AsyncParsableCommand {
         let sets = ExampleSets.users
         let examples = try withExampleErrors { () throws(ExampleError) in try sets.load(set) }
         if json {
-            return try writeJSON(
+            return try StandardOutput.writeJSON(
                 examples.map { example in
                     Row(
                         question: example.questionText, answer: example.answer,

@@ -91,17 +91,10 @@ struct ReplayCommand: AsyncParsableCommand {
             return (actions, step.nextIn)
         }
         screen.run(&state, advance: advance) { effect in
-            switch effect {
-            case .renderPreview(let number, let size, let boxes):
-                Task.detached {
-                    if let action = shelf.preview(number: number, size: size, boxes: boxes) { mailbox.post(action) }
-                }
-            case .renderStrip(let number, let layout):
-                Task.detached { if let action = shelf.strip(number: number, layout) { mailbox.post(action) } }
-            case .replay(let command):
+            if case .replay(let command) = effect {
                 player.perform(command, now: Date().timeIntervalSince1970)
-            default:
-                break
+            } else {
+                shelf.draw(effect, then: mailbox.post)
             }
         }
     }

@@ -75,7 +75,7 @@ struct SelfTestCommand: AsyncParsableCommand {
         if cancellation.isCancelled { throw CommandError.interrupted }
         let failed = rows.count { $0.error != nil }
         if json {
-            try writeJSON(
+            try StandardOutput.writeJSON(
                 Report(
                     model: engine.model.path, model_sha256: await engine.modelDigest(), examples: rows,
                     ran: rows.count - failed, failed: failed))

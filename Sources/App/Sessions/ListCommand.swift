@@ -21,7 +21,7 @@ struct ListCommand: AsyncParsableCommand {
             case .unreadable(_, let error): StandardError.write("emuchat: \(error.description)\n")
             }
         }
-        if json { return try writeJSON(summaries.map(Row.init)) }
+        if json { return try StandardOutput.writeJSON(summaries.map(Row.init)) }
         let lines = SessionTable.lines(
             summaries.map { summary in
                 let pictures = summary.pictures == 0 ? "" : ", " + counted(summary.pictures, "picture")

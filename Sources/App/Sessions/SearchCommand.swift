@@ -37,7 +37,7 @@ struct SearchCommand: AsyncParsableCommand {
             try folders.store.search(query, limit: limit)
         }
         if json {
-            try writeJSON(hits.map(Row.init))
+            try StandardOutput.writeJSON(hits.map(Row.init))
         } else {
             for hit in hits { try show(hit) }
         }

@@ -39,10 +39,3 @@ func withSessionErrors<Value>(_ body: () throws(SessionError) -> Value) throws(C
         return try body()
     } catch { throw .failed(error.description) }
 }
-
-/// Results for other programs: one JSON value with sorted keys, and a line end.
-func writeJSON(_ value: some Encodable) throws {
-    let encoder = JSONEncoder()
-    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-    try StandardOutput.write(encoder.encode(value) + Data("\n".utf8))
-}
