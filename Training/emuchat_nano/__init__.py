@@ -1,0 +1,1 @@
+"""Data, training and scoring of emuchat-nano, the small model that sees."""
