@@ -39,7 +39,7 @@ class Evaluation:
 
     def of(self, role: str) -> list[dict]:
         """The pictures with a place in the split."""
-        return [line for line in self.lines if line["role"] == role]
+        return [line for line in self.lines if line["role"] == role and line["picture"] in self.rows]
 
     def named(self, role: str) -> tuple[list[int], list[Expected]]:
         """Rows and names of the pictures of groups (a) and (d)."""

@@ -43,6 +43,7 @@ def encode(work: Path, graph: Path, out: Path, threads: int) -> None:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     hidden_output = session.get_outputs()[1].name
     names = picture_names(work)
@@ -71,16 +72,23 @@ def _digest(file: Path) -> str:
 
 
 def load_features(work: Path, folder: Path) -> tuple[dict[str, int], np.ndarray]:
-    """Row of each picture, and the rows [n, 50, 768] in F16."""
+    """Row of each picture, and the rows [n, 50, 768] in F16, of the chunks that there are so far."""
     names = picture_names(work)
-    parts = []
+    known: dict[str, int] = {}
+    parts: list[np.ndarray] = []
+    count = 0
     for file in sorted(folder.glob("features-*.safetensors")):
+        first = int(file.stem.split("-")[1]) * CHUNK
         with safe_open(file, "np") as opened:
             parts.append(opened.get_tensor("features"))
-    rows = np.concatenate(parts)
-    if len(rows) != len(names):
-        raise SystemExit(f"{folder}: {len(rows)} features for {len(names)} pictures; run emuchat_nano.features again")
-    return {name: row for row, name in enumerate(names)}, rows
+        part = names[first : first + CHUNK]
+        if len(part) != len(parts[-1]):
+            raise SystemExit(f"{file}: {len(parts[-1])} features for {len(part)} pictures; delete it and run emuchat_nano.features again")
+        known |= {name: count + row for row, name in enumerate(part)}
+        count += len(part)
+    if not parts:
+        raise SystemExit(f"{folder}: no features; run emuchat_nano.features first")
+    return known, np.concatenate(parts)
 
 
 def main() -> None:

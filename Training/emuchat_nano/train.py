@@ -60,7 +60,7 @@ class Examples:
     def __init__(self, work: Path, rows: dict[str, int], chance: random.Random) -> None:
         self.chance = chance
         lines = [json.loads(line) for line in (work / "examples.jsonl").open(encoding="utf-8")]
-        self.examples = [line for line in lines if line["role"] == "train"]
+        self.examples = [line for line in lines if line["role"] == "train" and line["picture"] in rows]
         self.rows = rows
         nouns = Counter(line["source"]["noun"] for line in self.examples if line["source"])
         self.weights = [self._weight(line, nouns) for line in self.examples]
@@ -171,7 +171,7 @@ def train(
             line = {"step": step + 1, "loss": round(float(np.mean(losses[-10:])), 4), "seconds": round(time.monotonic() - began)}
             with (run / "log.jsonl").open("a") as log:
                 log.write(json.dumps(line) + "\n")
-        if time.monotonic() - saved_at > 150 or step + 1 == min(options.steps, options.until or options.steps):
+        if time.monotonic() - saved_at > 100 or step + 1 == min(options.steps, options.until or options.steps):
             save(nano, optimiser, step + 1, run / "checkpoint.pt")
             saved_at = time.monotonic()
 
