@@ -99,14 +99,33 @@ package final class Checkpoint: Sendable {
         return try Checkpoint.decode(type, path: path)
     }
 
-    private static func decode<Content: Decodable>(
-        _ type: Content.Type, path: String
-    ) throws(ModelFileError) -> Content {
+    /// The text of a file beside the weights, which must be there.
+    package func text(_ name: String) throws(ModelFileError) -> String {
+        try Checkpoint.text(path: companion(name) ?? "\(folders.first ?? ".")/\(name)")
+    }
+
+    /// The text of a file of configuration.
+    package static func text(path: String) throws(ModelFileError) -> String {
+        let file = try json(path)
+        guard let text = String(validating: file.bytes, as: UTF8.self) else {
+            throw .malformed(path: path, what: "the file", expected: "text in UTF-8", found: "something else")
+        }
+        return text
+    }
+
+    private static func json(_ path: String) throws(ModelFileError) -> MappedFile {
         let file = try MappedFile(path: path)
         guard file.bytes.count <= longestJSON else {
             throw .tooLarge(
                 path: path, what: "the file's length", found: UInt64(file.bytes.count), limit: UInt64(longestJSON))
         }
+        return file
+    }
+
+    private static func decode<Content: Decodable>(
+        _ type: Content.Type, path: String
+    ) throws(ModelFileError) -> Content {
+        let file = try json(path)
         do {
             return try JSONDecoder().decode(type, from: Data(file.bytes))
         } catch let error as DecodingError {
@@ -166,7 +185,9 @@ package final class Checkpoint: Sendable {
         if let index = first(indices) { return .index(index) }
         let endings = [".safetensors", ".bin", ".pth", ".pt"]
         let files = names.filter { name in !name.hasPrefix(".") && endings.contains { name.hasSuffix($0) } }
-        let usual = files.filter { $0.hasPrefix("model.") || $0.hasPrefix("pytorch_model.") }
+        let usual = files.filter { name in
+            ["model.", "pytorch_model.", "diffusion_pytorch_model."].contains(where: name.hasPrefix)
+        }
         if let file = first(usual) { return .file(file) }
         guard files.count < 2 else { throw .noWeights(path: folder, candidates: files.sorted()) }
         return files.first.map { .file($0) }

@@ -1,0 +1,110 @@
+import Foundation
+import ModelFiles
+import Models
+import Tensor
+import TestSupport
+import Testing
+
+/// The diffusion decoder against diffusers, on small pipelines of random weights and odd sizes.
+@Suite struct DiffusionTests {
+    private let pool = ThreadPool(threadCount: 2)
+    private static let limit: Float = 1e-5
+
+    @Test(arguments: DiffusionFixture.names) func thePredictionAgrees(_ name: String) throws {
+        let fixture = try DiffusionFixture(name)
+        let found = try prediction(fixture, pool)
+        #expect(try fixture.difference(found, "predicted") < Self.limit)
+    }
+
+    /// One prediction for a batch of two.
+    private func prediction(_ fixture: DiffusionFixture, _ pool: ThreadPool) throws -> [Float] {
+        let batch = try fixture.map("batch")
+        let context = try fixture.golden.tensor("context")
+        let condition = SDXLUNet.Condition(
+            context: DiffusionContext(
+                rows: try fixture.golden.floats("context"), count: 2, width: context.shape[2]),
+            sizes: [512, 384, 3, 5, Float(8 * batch.height), Float(8 * batch.width)])
+        return try fixture.decoder().unet.predict(batch, timestep: 637, condition: condition, pool: pool).planes
+    }
+
+    @Test(arguments: [
+        ("usual", 1, 1.0), ("usual", 7, 7.5), ("usual", 30, 7.5), ("other", 1, 7.5), ("other", 7, 1.0),
+        ("other", 30, 7.5),
+    ])
+    func everyNumberOfStepsAgrees(_ name: String, _ steps: Int, _ guidance: Float) throws {
+        let fixture = try DiffusionFixture(name)
+        let decoder = try fixture.decoder()
+        let suffix = "\(steps).\(Int(guidance * 10))"
+        let schedule = decoder.scheduler.schedule(steps: steps)
+        #expect(try fixture.difference(schedule.timesteps, "timesteps.\(suffix)") < 1e-5)
+        #expect(try fixture.difference(schedule.sigmas, "sigmas.\(suffix)") < 1e-5)
+        let noise = try fixture.map("noise")
+        let context = try fixture.golden.floats("context")
+        let request = DiffusionDecoder.Request(
+            width: 8 * noise.width, height: 8 * noise.height, steps: steps, guidance: guidance, originalWidth: 384,
+            originalHeight: 512, cropLeft: 5, cropTop: 3)
+        var seen = [Int]()
+        let latents = try #require(
+            try decoder.latents(
+                from: noise, condition: Array(context[..<(context.count / 2)]),
+                unconditional: Array(context[(context.count / 2)...]), request, pool: pool,
+                observe: { step, _, _ in seen.append(step) }))
+        #expect(seen == Array(0..<steps))
+        #expect(try fixture.difference(latents.planes, "latents.\(suffix)") < 2 * Self.limit)
+    }
+
+    @Test(arguments: DiffusionFixture.names) func bothHalvesOfTheAutoencoderAgree(_ name: String) throws {
+        let fixture = try DiffusionFixture(name)
+        let autoencoder = try fixture.decoder().autoencoder
+        var progress = [Double]()
+        let decoded = try autoencoder.decode(fixture.map("noise"), pool: pool) { progress.append($0) }
+        #expect(try fixture.difference(decoded.planes, "decoded") < Self.limit)
+        #expect(progress == progress.sorted() && progress.last.map { abs($0 - 1) < 1e-9 } == true)
+        let moments = try autoencoder.moments(of: fixture.map("picture"), pool: pool)
+        #expect(try fixture.difference(moments.planes, "moments") < Self.limit)
+    }
+
+    @Test func anyNumberOfThreadsGivesTheSameBits() throws {
+        let fixture = try DiffusionFixture("usual")
+        let decoder = try fixture.decoder()
+        var first: ([Float], [Float])?
+        for threads in [1, 2, 3, 5] {
+            let pool = ThreadPool(threadCount: threads)
+            let found = (
+                try prediction(fixture, pool),
+                try decoder.autoencoder.decode(fixture.map("noise"), pool: pool).planes
+            )
+            let expected = first ?? found
+            #expect(found.0 == expected.0 && found.1 == expected.1, "\(threads) threads")
+            first = expected
+        }
+    }
+
+    @Test func everyVariantGivesTheSameBits() throws {
+        let fixture = try DiffusionFixture("other")
+        var first: [Float]?
+        try Kernels.withEachVariant { variant in
+            let found = try prediction(fixture, pool)
+            #expect(first == nil || first == found, "\(variant)")
+            first = first ?? found
+        }
+        #expect(first != nil)
+    }
+
+    @Test func aDrawingEndsWhenCancelled() throws {
+        let fixture = try DiffusionFixture("usual")
+        let decoder = try fixture.decoder()
+        let context = try fixture.golden.floats("context")
+        var steps = 0
+        let request = DiffusionDecoder.Request(width: 104, height: 72, steps: 30)
+        let latents = try decoder.latents(
+            from: fixture.map("noise"), condition: Array(context[..<(context.count / 2)]),
+            unconditional: Array(context[(context.count / 2)...]), request, pool: pool,
+            isCancelled: { steps == 3 }, observe: { _, _, _ in steps += 1 })
+        #expect(latents == nil && steps == 3)
+        let picture = try decoder.picture(of: fixture.map("noise"), pool: pool, isCancelled: { true })
+        #expect(picture == nil)
+        // What comes after is whole again.
+        #expect(try fixture.difference(prediction(fixture, pool), "predicted") < Self.limit)
+    }
+}
