@@ -22,6 +22,8 @@ package final class DecoderSession {
     private var logitsBuffer: FloatBuffer
     /// What keys and values are in the cache for.
     private var items: [SequenceItem] = []
+    /// The row of the workspace that the last pass's last item has.
+    private var lastRow = 0
 
     package init(
         decoder: any Decoder, contextLength: Int, cacheType: GGMLType = .f32, pool: ThreadPool
@@ -50,6 +52,12 @@ package final class DecoderSession {
     /// The logits after the last token, [vocabularySize].
     package var logits: UnsafeBufferPointer<Float> {
         UnsafeBufferPointer(start: logitsBuffer.pointer, count: decoder.configuration.vocabularySize)
+    }
+
+    /// The hidden state of the last token behind the last layer, [width]; what the logits were computed from. Valid until
+    /// the next call.
+    package var lastHidden: UnsafePointer<Float> {
+        UnsafePointer(workspace.hidden.pointer + lastRow * decoder.configuration.width)
     }
 
     /// Keeps the common beginning of what is cached and `prompt`, except for the prompt's last token, whose logits are
@@ -157,7 +165,10 @@ package final class DecoderSession {
         let isDone = pool.cancellable(isCancelled) {
             decoder.forward(batch, cache: cache, workspace: workspace, pool: pool)
         }
-        if isDone { items.append(contentsOf: part) }
+        if isDone {
+            items.append(contentsOf: part)
+            lastRow = part.count - 1
+        }
         return isDone
     }
 

@@ -13,6 +13,8 @@ package enum InferenceError: Error, Sendable, Equatable {
     case vocabularyMismatch(path: String, tokens: Int, rows: Int)
     /// The vocabulary lacks the tokens that stand around pictures.
     case missingPictureTokens(path: String)
+    /// A prompt with the picture that is to be predicted behind it.
+    case promptTooLong(tokens: Int, context: Int)
     /// Weights, context and workspace are more than what this process may take.
     case notEnoughMemory(path: String, plan: MemoryPlan)
 }
@@ -29,6 +31,9 @@ extension InferenceError: CustomStringConvertible {
         case .missingPictureTokens(let path):
             "\(shown(path)): expected [IMG], [/IMG], <image>, [gIMG] and [VIDEO] among the control tokens, found not all. "
                 + "Convert the model again, with its added_tokens.json."
+        case .promptTooLong(let tokens, let context):
+            "The prompt and the picture take \(tokens) tokens; the context holds \(context). "
+                + "Shorten the prompt, leave pictures out, or set a larger --context."
         case .notEnoughMemory(let path, let plan): "\(shown(path)): \(plan.refusal)"
         case .vocabularyMismatch(let path, let tokens, let rows):
             "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."

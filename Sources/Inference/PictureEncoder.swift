@@ -75,6 +75,20 @@ package final class PictureEncoder {
         return features.map { PictureEmbedding(rows: model.embeddings(features: $0, pool: pool)) }
     }
 
+    /// All pictures of a prompt as rows for the decoder; nil when cancelled. `progress` is told the pictures done.
+    package func embeddings(
+        of prompt: TokenizedPrompt, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
+    ) throws(ModelError) -> [PictureKey: PictureEmbedding]? {
+        var embeddings: [PictureKey: PictureEmbedding] = [:]
+        for case .image(_, let image, let slots, _) in prompt.elements {
+            let key = PictureKey(content: image.digest, slots: slots)
+            guard let found = try embedding(of: image, key: key, isCancelled: isCancelled) else { return nil }
+            embeddings[key] = found
+            progress(embeddings.count)
+        }
+        return embeddings
+    }
+
     /// Everything that the features depend on, in one name.
     private func entryName(_ key: PictureKey, weights: SHA256Digest) -> String {
         let parts = [

@@ -10,7 +10,8 @@ import Tensor
 /// An Emu2 model: a visual encoder, projections in both directions, and a decoder of the LLaMA family.
 package struct Emu2: VisualModel {
     package let configuration: Emu2Configuration
-    package let decoder: any Decoder
+    package var decoder: any Decoder { llama }
+    private let llama: LlamaDecoder
     package let parameterCount: Int
     /// v.*
     package let visual: EvaVisionTransformer
@@ -81,6 +82,31 @@ package struct Emu2: VisualModel {
         }
     }
 
+    // MARK: Drawing
+
+    /// The embedding of a picture that the decoder predicts behind a row: hidden[E] of its last layer to [W]. Source:
+    /// `generate_image` in `emu.py`.
+    package func predictedEmbedding(hidden: UnsafePointer<Float>, pool: ThreadPool) -> [Float] {
+        let normalized = [Float](unsafeUninitializedCapacity: projectDown.weight.columns) { buffer, initialized in
+            if let out = buffer.baseAddress {
+                llama.normalize(hidden: hidden, count: 1, into: out, pool: pool)
+                initialized = projectDown.weight.columns
+            }
+        }
+        return projectDown.row(normalized, pool: pool)
+    }
+
+    /// What a picture is led away from that is drawn again from its own embeddings: those of normalised pixels that are
+    /// all 0, the mean colour; [Q, W]; nil when cancelled.
+    package func blankFeatures(
+        pool: ThreadPool, isCancelled: () -> Bool = { false }
+    ) throws(ModelError) -> [Float]? {
+        let side = configuration.vision.imageSize
+        let hidden = try visual.hiddenStates(
+            pixels: [Float](repeating: 0, count: 3 * side * side), pool: pool, isCancelled: isCancelled)
+        return hidden.map { pooled($0, to: imageSlots) }
+    }
+
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
@@ -89,7 +115,7 @@ package struct Emu2: VisualModel {
         let source = TensorSource(file: file, loading: loading)
         configuration = try reader.emu2Configuration()
         let rotary = try reader.rotaryEmbedding(configuration.decoder, source, layout: .halfSplit)
-        decoder = try LlamaDecoder(
+        llama = try LlamaDecoder(
             source, configuration.decoder, epsilon: try reader.normEpsilon(default: 1e-6), rotary: rotary)
         let (width, outer) = (configuration.vision.width, configuration.decoder.width)
         visual = try EvaVisionTransformer(source, configuration.vision)

@@ -39,6 +39,13 @@ package struct LlamaDecoder: Decoder {
         ends.logits(hidden: hidden, count: count, into: out, workspace: workspace, pool: pool)
     }
 
+    /// out[N, width] = the last hidden states as the head takes them.
+    func normalize(
+        hidden: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>, pool: ThreadPool
+    ) {
+        ends.norm.apply(hidden, rows: count, into: out, pool: pool)
+    }
+
     // MARK: Loading
 
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.

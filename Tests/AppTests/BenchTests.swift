@@ -75,16 +75,24 @@ import Testing
 
     @Test(
         .enabled(if: golden != nil, "../shared is missing"), arguments: ["emu2-tiny/gen", "emu2-tiny-2/gen"])
-    func emu2AgreesWhereTheBaseModelAnswers(_ set: String) throws {
+    func emu2AgreesWhereItDrawsAndAnswers(_ set: String) throws {
         let result = try runner.bench("parity", try #require(Self.golden).appendingPathComponent(set).path)
+        #expect(result.status == 0, "\(result.text)\(result.errorText)")
         let items = try items(result)
-        let answers = items.filter { Self.textItems.contains($0[1]) }
-        #expect(answers.count >= 12 && answers.allSatisfy { $0[4] == "ok" }, "\(result.text)")
-        // What a picture is drawn again from is its encoding, and that of a blank one; the drawing itself is not there.
-        let conditions = items.filter { $0[0] == "autoencode" && ["prompt", "negative"].contains($0[1]) }
-        #expect(conditions.count == 2 && conditions.allSatisfy { $0[4] == "ok" }, "\(conditions)")
-        #expect(result.status == 1)
+        #expect(items.allSatisfy { $0[4] == "ok" })
+        #expect(Self.textItems.isSubset(of: Set(items.map { $0[1] })))
+        #expect(items.contains { $0[0] == "-" && $0[1] == "box_pixels" })
+        for name in ["text", "edit", "subject", "autoencode"] {
+            let own = Set(items.filter { $0[0] == name }.map { $0[1] })
+            #expect(own.isSuperset(of: Self.drawingItems), "\(name): \(own)")
+        }
+        #expect(items.contains { $0[0] == "null" && $0[1] == "prompt" })
+        #expect(items.contains { $0[0] == "autoencode" && $0[1] == "negative" })
     }
+
+    private static let drawingItems: Set = [
+        "prompt", "timesteps", "sigmas", "noise_pred0", "latents1", "latents", "image",
+    ]
 
     /// One weight of each part, changed by a hundredth of what is usual there.
     @Test(

@@ -3,6 +3,7 @@ import Foundation
 import Generation
 import Media
 import ModelFiles
+import Models
 import Pixels
 
 /// Why a folder of recorded results cannot be read.
@@ -25,6 +26,22 @@ struct GoldenSet {
         let beamText: String?
     }
 
+    /// A prompt behind which a picture's embeddings are predicted.
+    struct DrawingInput {
+        let name: String
+        /// nil where a picture of it was not found.
+        let parts: [PromptPart]?
+        let inputIDs: [Int32]?
+    }
+
+    /// How a picture was drawn.
+    struct DrawingCase {
+        let name: String
+        let request: DiffusionDecoder.Request
+        let timesteps: [Float]
+        let sigmas: [Float]
+    }
+
     /// How the recorded beam search was run.
     struct Options {
         var beams = 1
@@ -37,6 +54,11 @@ struct GoldenSet {
     /// The pictures that prompts and tensors refer to, in the file's order; nil for one that was not found.
     let pictures: [PixelImage?]
     let textCases: [TextCase]
+    /// What pictures are predicted from, by name; a case of the same name draws one.
+    let drawingInputs: [DrawingInput]
+    let drawingCases: [DrawingCase]
+    /// Pictures of boxes that drawing prompts refer to.
+    let boxPictures: [PixelImage?]
     let tensors: SafetensorsFile
     private let modelName: String?
     private let modelDigest: String?
@@ -60,6 +82,18 @@ struct GoldenSet {
         self.pictures = pictures
         textCases = ((content.text_cases ?? []) + (content.cases ?? [])).filter { $0.input_ids != nil }
             .map { $0.textCase(pictures: pictures, parsesSpecial: !pictures.isEmpty) }
+        let boxPictures = (content.boxes ?? []).map { edges in
+            edges.count == 4 && edges.allSatisfy { (0...LocationPicture.side).contains($0) }
+                ? LocationPicture.picture(left: edges[0], top: edges[1], right: edges[2], bottom: edges[3]) : nil
+        }
+        self.boxPictures = boxPictures
+        drawingInputs = (content.inputs ?? [:]).sorted { $0.key < $1.key }.map { name, elements in
+            let parts = elements.map { $0.part(pictures: pictures, boxes: boxPictures, parsesSpecial: true) }
+            return DrawingInput(
+                name: name, parts: parts.contains { $0 == nil } ? nil : parts.compactMap(\.self),
+                inputIDs: content.input_ids?[name])
+        }
+        drawingCases = (content.cases ?? []).compactMap(\.drawingCase)
         modelName = content.model
         modelDigest = content.model_sha256
     }
@@ -115,6 +149,9 @@ struct GoldenSet {
         let images: [String]?
         let text_cases: [Case]?
         let cases: [Case]?
+        let boxes: [[Int]]?
+        let inputs: [String: [Element]]?
+        let input_ids: [String: [Int32]]?
     }
 
     // swift-format-ignore: AlwaysUseLowerCamelCase
@@ -129,6 +166,27 @@ struct GoldenSet {
         let greedy_text: String?
         let beam_ids: [Int32]?
         let beam_text: String?
+        let steps: Int?
+        let guidance_scale: Float?
+        let height: Int?
+        let width: Int?
+        /// Height and width; top and left.
+        let original_size: [Int]?
+        let crop: [Int]?
+        let timesteps: [Float]?
+        let sigmas: [Float]?
+
+        var drawingCase: DrawingCase? {
+            guard let steps, let guidance_scale, let height, let width, let original_size, original_size.count == 2,
+                let crop, crop.count == 2
+            else { return nil }
+            return DrawingCase(
+                name: name,
+                request: DiffusionDecoder.Request(
+                    width: width, height: height, steps: steps, guidance: guidance_scale,
+                    originalWidth: original_size[1], originalHeight: original_size[0], cropLeft: crop[1],
+                    cropTop: crop[0]), timesteps: timesteps ?? [], sigmas: sigmas ?? [])
+        }
 
         func textCase(pictures: [PixelImage?], parsesSpecial: Bool) -> TextCase {
             TextCase(
@@ -148,12 +206,10 @@ struct GoldenSet {
                     ?? (index % 2 == 0 ? .user : .assistant)
                 var parts = [PromptPart]()
                 for element in elements {
-                    switch element {
-                    case .text(let text): parts.append(parsesSpecial ? .markup(text) : .text(text))
-                    case .image(let index):
-                        guard pictures.indices.contains(index), let picture = pictures[index] else { return nil }
-                        parts.append(.image(picture))
+                    guard let part = element.part(pictures: pictures, boxes: [], parsesSpecial: parsesSpecial) else {
+                        return nil
                     }
+                    parts.append(part)
                 }
                 prompts.append(PromptMessage(role: role, parts: parts))
             }
@@ -181,7 +237,7 @@ struct GoldenSet {
     private struct Inputs: Decodable {
         let messages: [[Element]]?
 
-        init(from decoder: any Decoder) throws {
+        init(from decoder: any Swift.Decoder) throws {
             if let nested = try? [[Element]](from: decoder) {
                 messages = nested
             } else {
@@ -194,16 +250,32 @@ struct GoldenSet {
         case text(String)
         /// An index into the set's pictures.
         case image(Int)
+        /// An index into the set's boxes.
+        case box(Int)
 
         private struct Reference: Decodable {
-            let image: Int
+            let image: Int?
+            let box: Int?
         }
 
-        init(from decoder: any Decoder) throws {
+        /// nil where a picture of it is not there.
+        func part(pictures: [PixelImage?], boxes: [PixelImage?], parsesSpecial: Bool) -> PromptPart? {
+            func picture(_ index: Int, in pictures: [PixelImage?]) -> PromptPart? {
+                pictures.indices.contains(index) ? pictures[index].map { .image($0) } : nil
+            }
+            return switch self {
+            case .text(let text): parsesSpecial ? .markup(text) : .text(text)
+            case .image(let index): picture(index, in: pictures)
+            case .box(let index): picture(index, in: boxes)
+            }
+        }
+
+        init(from decoder: any Swift.Decoder) throws {
             if let text = try? decoder.singleValueContainer().decode(String.self) {
                 self = .text(text)
             } else {
-                self = .image(try Reference(from: decoder).image)
+                let reference = try Reference(from: decoder)
+                self = if let box = reference.box { .box(box) } else { .image(reference.image ?? -1) }
             }
         }
     }

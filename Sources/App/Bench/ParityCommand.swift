@@ -40,6 +40,7 @@ struct ParityCommand: AsyncParsableCommand {
             let pool = ThreadPool(threadCount: options.threadCount ?? ThreadPool.availableProcessors)
             if let emu2 = loaded.visual as? Emu2 {
                 try VisionParity(model: emu2, golden: golden, pool: pool).compare(&comparison)
+                try DrawingParity(model: loaded, emu2: emu2, golden: golden, pool: pool).compare(&comparison)
             }
             try TextParity(model: loaded, golden: golden, pool: pool).compare(&comparison)
         } catch let error as InferenceError {

@@ -77,7 +77,12 @@ struct ParityComparison {
             ]
             for (name, isRecorded) in items where isRecorded { failUnlessSeen("\(item.name) \(name)") }
         }
-        for name in golden.tensors.tensorNames {
+        for item in golden.drawingInputs where item.inputIDs != nil { failUnlessSeen("\(item.name) input_ids") }
+        for item in golden.drawingCases {
+            for name in ["timesteps", "sigmas"] { failUnlessSeen("\(item.name) \(name)") }
+        }
+        // Noise goes in; it is nothing that could be computed.
+        for name in golden.tensors.tensorNames where !name.hasSuffix(".noise") {
             let parts = name.split(separator: ".", maxSplits: 1)
             failUnlessSeen(parts.count == 2 ? "\(parts[0]) \(parts[1])" : "\(Self.noCase) \(name)")
         }

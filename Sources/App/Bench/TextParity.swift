@@ -33,7 +33,7 @@ struct TextParity {
             guard !recorded.isEmpty, recorded.count < session.contextLength,
                 recorded.allSatisfy({ $0 >= 0 && $0 < vocabulary }), let items = place(built, into: recorded)
             else { continue }
-            let pictures = try built.map { try embeddings(of: $0, encoder) } ?? [:]
+            let pictures = try built.flatMap { try encoder?.embeddings(of: $0) } ?? [:]
             session.truncate(to: 0)
             try compareLogits(item, items, pictures, session, &comparison)
             compareGreedy(item, session, &comparison)
@@ -50,17 +50,6 @@ struct TextParity {
             places.contains(id) ? rows.popFirst() ?? SequenceItem(token: -1) : SequenceItem(token: id)
         }
         return rows.isEmpty && items.map(\.token) == recorded ? items : nil
-    }
-
-    private func embeddings(
-        of built: TokenizedPrompt, _ encoder: PictureEncoder?
-    ) throws -> [PictureKey: PictureEmbedding] {
-        var embeddings: [PictureKey: PictureEmbedding] = [:]
-        for case .image(_, let image, let slots, _) in built.elements {
-            let key = PictureKey(content: image.digest, slots: slots)
-            embeddings[key] = try encoder?.embedding(of: image, key: key)
-        }
-        return embeddings
     }
 
     /// Leaves the prompt in the session.

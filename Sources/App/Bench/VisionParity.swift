@@ -13,13 +13,10 @@ struct VisionParity {
     /// Decoders of JPEG differ by one step in 255.
     private static let pixelLimit = 1.0 / 255
 
-    /// What a picture is drawn from may differ twice as much.
-    private static let conditionLimit = 2e-4
-
     func compare(_ comparison: inout ParityComparison) throws {
         let pixels = try golden.pictures.map { try $0.map(model.pixels(of:)) }
-        try compareAutoencoding(pixels.first ?? nil, &comparison)
-        try comparePixels(pixels, &comparison)
+        try comparePixels("pixels", pixels, &comparison)
+        try comparePixels("box_pixels", try golden.boxPictures.map { try $0.map(model.pixels(of:)) }, &comparison)
         // The recorded pixels go in, so that a difference of the decoder does not hide one of the encoder.
         guard let first = recordedPixels(0) ?? (pixels.first ?? nil) else { return }
         let vision = model.configuration.vision
@@ -40,21 +37,6 @@ struct VisionParity {
         )
     }
 
-    /// A picture that is drawn again: its own embeddings, and, as the condition to be led away from, those of a picture
-    /// whose normalised pixels are all 0. Source: `generate_image` in `emu.py`.
-    private func compareAutoencoding(_ picture: [Float]?, _ comparison: inout ParityComparison) throws {
-        let blank = picture.map { [Float](repeating: 0, count: $0.count) }
-        for (item, pixels) in [("prompt", picture), ("negative", blank)] {
-            guard golden.tensors.tensors["autoencode.\(item)"] != nil, let pixels,
-                let hidden = try model.visual.hiddenStates(pixels: pixels, pool: pool)
-            else { continue }
-            comparison.compare(
-                "autoencode", tensor: item, found: model.pooled(hidden, to: model.imageSlots),
-                expected: try golden.tensors.floats("autoencode.\(item)"),
-                shape: [1, model.imageSlots, model.configuration.vision.width], limit: Self.conditionLimit)
-        }
-    }
-
     /// What was recorded of a picture where it has this encoder's size.
     private func recordedPixels(_ index: Int) -> [Float]? {
         let size = 3 * model.configuration.vision.imageSize * model.configuration.vision.imageSize
@@ -62,13 +44,15 @@ struct VisionParity {
         return Array(all[index * size..<(index + 1) * size])
     }
 
-    private func comparePixels(_ pixels: [[Float]?], _ comparison: inout ParityComparison) throws {
+    private func comparePixels(
+        _ item: String, _ pixels: [[Float]?], _ comparison: inout ParityComparison
+    ) throws {
         let found = pixels.compactMap(\.self)
-        guard found.count == pixels.count, golden.tensors.tensors["pixels"] != nil else { return }
+        guard found.count == pixels.count, golden.tensors.tensors[item] != nil else { return }
         let side = model.configuration.vision.imageSize
         comparison.compare(
-            ParityComparison.noCase, tensor: "pixels", found: found.flatMap(\.self),
-            expected: try golden.tensors.floats("pixels"), shape: [found.count, 3, side, side], limit: Self.pixelLimit,
+            ParityComparison.noCase, tensor: item, found: found.flatMap(\.self),
+            expected: try golden.tensors.floats(item), shape: [found.count, 3, side, side], limit: Self.pixelLimit,
             difference: largestStep)
     }
 
