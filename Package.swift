@@ -149,7 +149,8 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "ModelFiles", "TestSupport",
+                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Pixels",
+                "TestSupport",
             ],
             exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),
     ]

@@ -12,7 +12,8 @@ package struct EmuchatCommand: AsyncParsableCommand {
         abstract: "Talk with a model about text, pictures and video, on your own machine.",
         version: "emuchat \(emuchatVersion)",
         subcommands: [
-            ChatCommand.self, AskCommand.self, ReplayCommand.self, SessionsCommand.self, ExamplesCommand.self,
+            ChatCommand.self, AskCommand.self, DrawCommand.self, ReplayCommand.self, SessionsCommand.self,
+            ExamplesCommand.self,
             ModelCommand.self,
             TokenizeCommand.self, ConvertCommand.self, SelfTestCommand.self, DoctorCommand.self,
         ],

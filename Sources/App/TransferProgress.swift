@@ -44,14 +44,14 @@ struct TransferProgress {
         return String(parts.joined(separator: "  ").prefix(terminalColumns(STDERR_FILENO) - 1))
     }
 
-    private static func bar(_ share: Double, cells: Int) -> String {
+    static func bar(_ share: Double, cells: Int) -> String {
         let eighths = Int(min(max(share, 0), 1) * Double(cells * 8))
         let part = eighths % 8 == 0 ? "" : String(Array("▏▎▍▌▋▊▉")[eighths % 8 - 1])
         let full = String(repeating: "█", count: eighths / 8) + part
         return full + String(repeating: " ", count: cells - full.count)
     }
 
-    private static func duration(_ seconds: Double) -> String {
+    static func duration(_ seconds: Double) -> String {
         guard seconds < 360_000 else { return "days" }
         let whole = Int(seconds.rounded(.up))
         if whole < 60 { return "\(whole) s" }

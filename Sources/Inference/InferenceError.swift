@@ -15,6 +15,10 @@ package enum InferenceError: Error, Sendable, Equatable {
     case missingPictureTokens(path: String)
     /// A prompt with the picture that is to be predicted behind it.
     case promptTooLong(tokens: Int, context: Int)
+    /// A model without the parts that draw.
+    case drawsNothing(path: String)
+    /// The weights computed a picture with values that are no numbers.
+    case invalidPicture
     /// Weights, context and workspace are more than what this process may take.
     case notEnoughMemory(path: String, plan: MemoryPlan)
 }
@@ -34,6 +38,10 @@ extension InferenceError: CustomStringConvertible {
         case .promptTooLong(let tokens, let context):
             "The prompt and the picture take \(tokens) tokens; the context holds \(context). "
                 + "Shorten the prompt, leave pictures out, or set a larger --context."
+        case .drawsNothing(let path):
+            "\(shown(path)): this model draws nothing. Name the folder of Emu2-Gen, which has `unet` and `vae`, with --model."
+        case .invalidPicture:
+            "The model computed no valid picture: its weights are damaged. Get it again."
         case .notEnoughMemory(let path, let plan): "\(shown(path)): \(plan.refusal)"
         case .vocabularyMismatch(let path, let tokens, let rows):
             "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."

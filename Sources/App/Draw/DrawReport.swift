@@ -1,0 +1,80 @@
+import Foundation
+import Generation
+import Models
+import Screen
+
+/// What is told of drawn pictures: in the pictures themselves, on standard error, and with `draw --json`.
+struct DrawReport {
+    let prompt: String
+    /// As `--box` takes them.
+    let boxes: [String]
+    let request: DiffusionDecoder.Request
+    let model: ModelDescription
+    let loadSeconds: Double
+    var conditionSeconds = 0.0
+    private var pictures: [Content.Picture] = []
+
+    init(
+        prompt: String, boxes: [String], request: DiffusionDecoder.Request, model: ModelDescription,
+        loadSeconds: Double
+    ) {
+        (self.prompt, self.boxes, self.request) = (prompt, boxes, request)
+        (self.model, self.loadSeconds) = (model, loadSeconds)
+    }
+
+    mutating func add(path: String, seed: UInt64, seconds: Double) {
+        pictures.append(Content.Picture(path: path, seed: seed, seconds: seconds))
+    }
+
+    /// By what the picture can be drawn again.
+    func texts(seed: UInt64) -> [(keyword: String, text: String)] {
+        [
+            ("prompt", prompt), ("seed", "\(seed)"), ("steps", "\(request.steps)"),
+            ("guidance", "\(request.guidance)"), ("model", model.name), ("Software", "emuchat \(emuchatVersion)"),
+        ] + boxes.map { ("box", $0) }
+    }
+
+    /// One line about the last picture.
+    var lastLine: String {
+        guard let last = pictures.last else { return "" }
+        return "\(SanitizedText.clean(last.path, newlines: .joined)): \(request.width)x\(request.height), "
+            + "seed \(last.seed), \(request.steps) steps, \(String(format: "%.1f", last.seconds)) s"
+    }
+
+    /// What becomes JSON with the keys that the command promises.
+    func content(digest: String) -> some Encodable {
+        Content(
+            prompt: prompt, boxes: boxes, width: request.width, height: request.height, steps: request.steps,
+            guidance: request.guidance, model: model.path, model_sha256: digest, pictures: pictures,
+            seconds: Content.Seconds(load: loadSeconds, condition: conditionSeconds), kernel: model.kernel,
+            precision: model.precision)
+    }
+
+    // The names are the contract's.
+    // swift-format-ignore: AlwaysUseLowerCamelCase
+    private struct Content: Encodable {
+        let prompt: String
+        let boxes: [String]
+        let width: Int
+        let height: Int
+        let steps: Int
+        let guidance: Float
+        let model: String
+        let model_sha256: String
+        let pictures: [Picture]
+        let seconds: Seconds
+        let kernel: String
+        let precision: String
+
+        struct Picture: Encodable {
+            let path: String
+            let seed: UInt64
+            let seconds: Double
+        }
+
+        struct Seconds: Encodable {
+            let load: Double
+            let condition: Double
+        }
+    }
+}
