@@ -27,6 +27,11 @@ enum Folders {
     /// What was made of pictures, so that none is encoded twice.
     static var pictureStore: CacheStore { CacheStore(folder: cache.appendingPathComponent("pictures")) }
 
+    /// What models have read, so that it need not be read again.
+    static var contextStore: CacheStore {
+        CacheStore(folder: cache.appendingPathComponent("contexts"), capacity: 4 << 30)
+    }
+
     /// What the libraries say while the screen is up.
     static var log: URL { state.appendingPathComponent("emuchat.log") }
 

@@ -74,7 +74,8 @@ package struct ModelArguments: ParsableArguments {
         options.memoryCheck = memory
         do {
             return try InferenceEngine(
-                model: .showingProgress(path: path, options: options), pictureStore: Folders.pictureStore)
+                model: .showingProgress(path: path, options: options), pictureStore: Folders.pictureStore,
+                contextStore: Folders.contextStore)
         } catch { throw .failed(error.description) }
     }
 }

@@ -52,6 +52,9 @@ package enum Action: Sendable {
     case draftNotKept(String)
     /// Another model could not be loaded; the one before stays.
     case modelChangeFailed(String)
+    /// This many positions of the context are on disk, and take this many bytes there.
+    case contextParked(tokens: Int, bytes: Int)
+    case contextNotParked(String)
     case optionsSaved(path: String)
     case optionsNotSaved(String)
     /// What `Effect.diagnose` found.

@@ -59,6 +59,9 @@ struct Command: Sendable {
             name: "open", arguments: "NUMBER|NAME", summary: "go on with an earlier conversation",
             run: SessionCommands.open, completion: .words { $0.recentSessions.map(\.name) }),
         Command(
+            name: "park", arguments: "", summary: "keep what the model has read, for the next time",
+            run: SessionCommands.park),
+        Command(
             name: "model", arguments: "[FILE]", summary: "show the model, or answer with another one",
             run: ModelCommands.model, completion: .path),
         Command(

@@ -18,6 +18,13 @@ enum SessionCommands {
         return [request(&state, state.recentSessions[number - 1].name)]
     }
 
+    static func park(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
+        if let obstacle = BranchReducer.obstacle("park", state) { throw obstacle }
+        guard state.contextTokens != nil else { throw .nothingAsked(command: "park") }
+        state.inputNote = "parking…"
+        return [.parkContext]
+    }
+
     /// Asks for a session; what is asked of the model before it has come waits.
     static func request(_ state: inout AppState, _ name: String) -> Effect {
         state.awaitsConversation = true

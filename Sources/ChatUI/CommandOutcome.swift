@@ -15,6 +15,8 @@ enum CommandOutcome {
         case ("model", .modelChangeFailed): .failed
         case ("open", .conversationOpened): .done
         case ("open", .sessionFailed): state.awaitsConversation ? .failed : nil
+        case ("park", .contextParked): .done
+        case ("park", .contextNotParked): .failed
         case ("save-options", .optionsSaved): .done
         case ("save-options", .optionsNotSaved): .failed
         case ("theme", .themeChanged), ("theme", .themesListed): .done

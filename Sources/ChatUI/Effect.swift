@@ -32,6 +32,8 @@ package enum Effect: Equatable, Sendable {
     case sessionList(SessionListRequest)
     /// Write the sampling options into the configuration file; answers by `optionsSaved` or `optionsNotSaved`.
     case saveOptions(GenerationOptions)
+    /// Write what the model has read to disk; answers by `contextParked` or `contextNotParked`.
+    case parkContext
     /// Load another model; answers by `modelLoaded` or `modelChangeFailed`.
     case changeModel(path: String)
     /// Find out what there is to know about the program's surroundings; answers by `diagnosed`.

@@ -54,6 +54,14 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         state.inputErrors.append(message)
         effects = []
     case .draftRestored(let parts): effects = DraftReducer.restored(&state, parts)
+    case .contextParked(let tokens, let bytes):
+        state.inputNote =
+            "\(FigureText.grouped(tokens)) tokens parked (\(FigureText.bytes(bytes))): opened again, this conversation goes "
+            + "on at once"
+        effects = []
+    case .contextNotParked(let message):
+        state.inputErrors = [message]
+        effects = []
     case .optionsSaved(let path):
         state.inputNote = "saved in \(path)"
         effects = []

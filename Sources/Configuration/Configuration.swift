@@ -9,6 +9,8 @@ package struct Configuration: Equatable, Sendable {
     package var theme: String?
     /// Lines of text instead of the screen.
     package var isPlain: Bool?
+    /// Whether what the model has read is kept on disk when the chat is left.
+    package var parksOnLeaving = false
     /// How answers are sampled: the defaults, changed by the table `options`, whose keys are those of `/set`.
     package var options = GenerationOptions()
 
@@ -26,23 +28,29 @@ package struct Configuration: Equatable, Sendable {
 
     private init(_ document: TOMLDocument) throws(ConfigurationError) {
         let root = document.root
-        try document.refuseUnknownKeys(in: root, known: ["theme", "plain", "options"])
+        try document.refuseUnknownKeys(in: root, known: ["theme", "plain", "park-on-leaving", "options"])
         if let value = root["theme"] {
             guard let name = value.string, !name.isEmpty else {
                 throw document.wrongValue(["theme"], value, expected: "a name or path, such as \"dark\"")
             }
             theme = name
         }
-        if let value = root["plain"] {
-            guard let flag = value.bool else { throw document.wrongValue(["plain"], value, expected: "true or false") }
-            isPlain = flag
-        }
+        isPlain = try Self.flag("plain", root, document)
+        parksOnLeaving = try Self.flag("park-on-leaving", root, document) ?? false
         if let value = root["options"] {
             guard let table = value.table else {
                 throw document.wrongValue(["options"], value, expected: "a table, [options]")
             }
             try readOptions(table, document)
         }
+    }
+
+    private static func flag(
+        _ key: String, _ table: TOMLTable, _ document: TOMLDocument
+    ) throws(ConfigurationError) -> Bool? {
+        guard let value = table[key] else { return nil }
+        guard let flag = value.bool else { throw document.wrongValue([key], value, expected: "true or false") }
+        return flag
     }
 
     private mutating func readOptions(_ table: TOMLTable, _ document: TOMLDocument) throws(ConfigurationError) {

@@ -25,26 +25,33 @@ package struct SHA256Digest: Hashable, Sendable {
         of buffer: UnsafeRawBufferPointer, pieceBytes: Int, finished: (UnsafeRawBufferPointer) -> Void
     ) {
         precondition(pieceBytes > 0, "pieces of nothing")
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        let context = EVP_MD_CTX_new()
-        defer { EVP_MD_CTX_free(context) }
-        var isWell = context != nil && EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1
-        var first = 0
-        while isWell, first < buffer.count {
-            let piece = UnsafeRawBufferPointer(rebasing: buffer[first..<min(buffer.count, first + pieceBytes)])
-            isWell = EVP_DigestUpdate(context, piece.baseAddress, piece.count) == 1
-            finished(piece)
-            first += piece.count
+        let pieces = stride(from: 0, to: buffer.count, by: pieceBytes).lazy.map { first in
+            UnsafeRawBufferPointer(rebasing: buffer[first..<min(buffer.count, first + pieceBytes)])
         }
-        guard isWell, EVP_DigestFinal_ex(context, &digest, nil) == 1 else {
-            // Without memory for the context all of it is hashed at once.
-            self.init(of: buffer)
-            return
-        }
-        self.init(bytes: digest)
+        // Without memory for a context all of it is hashed at once.
+        self = SHA256Digest(joining: pieces, finished: finished) ?? SHA256Digest(of: buffer)
     }
 
-    private init(bytes: [UInt8]) {
+    /// Hashes buffers as if they lay one behind the other; nil without memory for it. `finished` is told each buffer that
+    /// was read.
+    package init?(
+        joining buffers: some Sequence<UnsafeRawBufferPointer>, finished: (UnsafeRawBufferPointer) -> Void = { _ in }
+    ) {
+        let context = EVP_MD_CTX_new()
+        defer { EVP_MD_CTX_free(context) }
+        guard context != nil, EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else { return nil }
+        for buffer in buffers {
+            guard EVP_DigestUpdate(context, buffer.baseAddress, buffer.count) == 1 else { return nil }
+            finished(buffer)
+        }
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        guard EVP_DigestFinal_ex(context, &digest, nil) == 1 else { return nil }
+        bytes = digest
+    }
+
+    /// A digest that was computed before; nil unless there are 32 bytes.
+    package init?(bytes: [UInt8]) {
+        guard bytes.count == Int(SHA256_DIGEST_LENGTH) else { return nil }
         self.bytes = bytes
     }
 

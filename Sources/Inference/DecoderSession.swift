@@ -43,6 +43,11 @@ package final class DecoderSession {
         self.logitsBuffer = logitsBuffer
     }
 
+    /// Whether what is cached begins with these ids, none of which stands for a picture.
+    package func begins(with tokens: [Int32]) -> Bool {
+        items.count >= tokens.count && zip(items, tokens).allSatisfy { $0 == SequenceItem(token: $1) }
+    }
+
     /// The ids whose keys and values are in the cache, of pictures those in their places.
     package var tokens: [Int32] { items.map(\.token) }
 
@@ -170,6 +175,27 @@ package final class DecoderSession {
             lastRow = part.count - 1
         }
         return isDone
+    }
+
+    // MARK: Saving
+
+    /// What the first `count` items are and their keys and values, to be written one behind the other; valid until the
+    /// session is used again.
+    package func withSaved<Result>(first count: Int, _ body: ([UnsafeRawBufferPointer]) -> Result) -> Result {
+        SequenceItemCoding.encoded(items.prefix(count)).withUnsafeBytes { body([$0] + cache.bytes(first: count)) }
+    }
+
+    /// Takes over what `withSaved` gave of a session with the same decoder and type of cache, in place of what is cached;
+    /// false, and nothing changed, when the bytes are none of this. There are no logits afterwards.
+    package func restore(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard
+            let (saved, headerBytes) = SequenceItemCoding.decoded(
+                bytes, atMost: contextLength, vocabularySize: decoder.configuration.vocabularySize),
+            bytes.count - headerBytes == cache.byteCount(first: saved.count)
+        else { return false }
+        cache.load(first: saved.count, from: UnsafeRawBufferPointer(rebasing: bytes[headerBytes...]))
+        items = saved
+        return true
     }
 
     // MARK: Beams

@@ -11,13 +11,19 @@ import Tokenization
 package actor InferenceEngine: GenerationBackend {
     package nonisolated let loadedModel: LoadedModel
     private nonisolated let executor: ThreadExecutor
-    private let session: DecoderSession
+    let session: DecoderSession
+    private nonisolated let pictureStore: CacheStore?
+    nonisolated let contextStore: CacheStore?
     /// Nil for a model that cannot see.
     let pictures: PictureEncoder?
 
-    /// Reserves the cache and starts the threads. What was made of pictures is kept in `pictureStore`, where there is one.
-    package init(model: LoadedModel, pictureStore: CacheStore? = nil) throws(InferenceError) {
+    /// Reserves the cache and starts the threads. What was made of pictures is kept in `pictureStore`, what the model has
+    /// read in `contextStore`, where there are such.
+    package init(
+        model: LoadedModel, pictureStore: CacheStore? = nil, contextStore: CacheStore? = nil
+    ) throws(InferenceError) {
         loadedModel = model
+        (self.pictureStore, self.contextStore) = (pictureStore, contextStore)
         executor = ThreadExecutor(name: "inference")
         let pool = ThreadPool(threadCount: model.threadCount)
         session = try DecoderSession(model: model, pool: pool)
@@ -26,6 +32,13 @@ package actor InferenceEngine: GenerationBackend {
                 model: visual, precision: model.precision, pool: pool, store: pictureStore,
                 weightsDigest: model.encoderDigest)
         }
+    }
+
+    /// The same model with a context of another length, which begins empty.
+    package init(_ other: InferenceEngine, contextLength: Int) throws(InferenceError) {
+        try self.init(
+            model: LoadedModel(other.loadedModel, contextLength: contextLength), pictureStore: other.pictureStore,
+            contextStore: other.contextStore)
     }
 
     deinit {
@@ -37,7 +50,9 @@ package actor InferenceEngine: GenerationBackend {
     package nonisolated var model: ModelDescription { loadedModel.description }
 
     // Not the actor's: it would wait for a running answer.
-    package nonisolated func modelDigest() async -> String { loadedModel.hexadecimalDigest() }
+    package nonisolated func modelDigest() async -> String {
+        loadedModel.hexadecimalDigest(rememberedIn: contextStore)
+    }
 
     package nonisolated func cost(of prompt: Prompt) throws(GenerationFailure) -> PromptCost {
         loadedModel.promptBuilder.cost(of: prompt)
@@ -76,6 +91,9 @@ package actor InferenceEngine: GenerationBackend {
                         promptTokens: tokens.count, maximumTokens: options.maximumTokens))
             }
             var answer = Answer(began: began, cancellation: cancellation, spellsControls: prompt.asksForBoxes)
+            let standing = standingContext(of: prompt, items)
+            if let standing { restore(standing) }
+            defer { if let standing { keep(standing) } }
             try reserveBeams(options, promptTokens: tokens.count)
             guard let start = try prefill(items, built, options, cancellation, send) else {
                 send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.count)))

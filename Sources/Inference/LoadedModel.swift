@@ -226,15 +226,35 @@ package final class LoadedModel: Sendable {
         return template == nil ? .short : .long
     }
 
-    /// SHA-256 of the file, computed once.
-    package func hexadecimalDigest() -> String {
+    /// SHA-256 of the file, computed once; where there is a store, once for each revision of the file.
+    package func hexadecimalDigest(rememberedIn store: CacheStore? = nil) -> String {
         digest.withLock { known in
+            known = known ?? remembered(in: store)
             if let known { return known }
             // What was packed is not read from the file again, and must not stand in memory beside it.
-            let computed = file.digest(keepsPages: precision == .exact).hexadecimal
-            known = computed
-            return computed
+            let computed = file.digest(keepsPages: precision == .exact)
+            known = computed.hexadecimal
+            // Where it cannot be written it is computed again.
+            computed.bytes.withUnsafeBytes { try? store?.write([$0], as: revisionName) }
+            return computed.hexadecimal
         }
+    }
+
+    /// SHA-256 of the file if that takes no time; else nil.
+    package func knownDigest(rememberedIn store: CacheStore?) -> String? {
+        digest.withLock { known in
+            known = known ?? remembered(in: store)
+            return known
+        }
+    }
+
+    private func remembered(in store: CacheStore?) -> String? {
+        store?.withEntry(revisionName) { SHA256Digest(bytes: Array($0)) }?.hexadecimal
+    }
+
+    /// The name under which this revision's digest is remembered.
+    private var revisionName: String {
+        SHA256Digest(of: Array("digest of \(file.revision.hexadecimal)".utf8)).hexadecimal
     }
 
     private static func architecture(_ file: GGUFFile) -> String {

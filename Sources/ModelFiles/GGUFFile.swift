@@ -71,6 +71,12 @@ package final class GGUFFile: Sendable {
         return SHA256Digest(of: ([mapping] + weightFiles).flatMap { $0.digest(keepsPages: keepsPages).bytes })
     }
 
+    /// Equal as long as none of the files was written to or replaced, and then `digest` is the same.
+    package var revision: SHA256Digest {
+        let parts = ([mapping] + weightFiles).map { $0.revision ?? $0.digest().hexadecimal }
+        return SHA256Digest(of: Array(parts.joined(separator: "\n").utf8))
+    }
+
     /// Says that weights will not be read soon, so that they take no memory; they stay valid.
     package func discard(_ weights: UnsafeRawBufferPointer) {
         for file in [mapping] + weightFiles { file.discard(weights) }

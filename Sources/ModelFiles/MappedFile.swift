@@ -12,6 +12,8 @@ package final class MappedFile: Sendable {
     package let path: String
     /// The file's bytes; valid while this object lives.
     package nonisolated(unsafe) let bytes: UnsafeRawBufferPointer
+    /// What changes when the file is written to or replaced: device, inode, size and times; nil for bytes that were made.
+    package let revision: String?
     /// Whether the bytes lie in memory of this object's own instead of a mapping.
     private let ownsMemory: Bool
 
@@ -33,6 +35,9 @@ package final class MappedFile: Sendable {
             throw .cannotOpen(path: path, reason: systemReason())
         }
         self.path = path
+        revision =
+            "\(status.st_dev) \(status.st_ino) \(count) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec) "
+            + "\(status.st_ctim.tv_sec).\(status.st_ctim.tv_nsec)"
         bytes = UnsafeRawBufferPointer(start: address, count: count)
         ownsMemory = false
     }
@@ -40,6 +45,7 @@ package final class MappedFile: Sendable {
     /// Bytes that were made instead of read; `path` is what errors name.
     package init(path: String, contents: some Collection<UInt8>) {
         self.path = path
+        revision = nil
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: contents.count, alignment: 64)
         memory.copyBytes(from: contents)
         bytes = UnsafeRawBufferPointer(memory)

@@ -56,6 +56,33 @@ package final class KeyValueCache {
         }
     }
 
+    /// Bytes of the first `count` slots' keys and values.
+    package func byteCount(first count: Int) -> Int { layerCount * 2 * count * slotBytes }
+
+    /// The first `count` slots layer by layer, keys before values; valid while the cache lives and nothing is stored.
+    package func bytes(first count: Int) -> [UnsafeRawBufferPointer] {
+        precondition(count <= slotCount, "more slots than the cache has")
+        return (0..<layerCount).flatMap { layer in
+            [keys(layer: layer), values(layer: layer)].map {
+                UnsafeRawBufferPointer(start: $0, count: count * slotBytes)
+            }
+        }
+    }
+
+    /// Takes over what `bytes(first:)` gave of a cache of the same model and type, one buffer behind the other.
+    package func load(first count: Int, from bytes: UnsafeRawBufferPointer) {
+        precondition(count <= slotCount && bytes.count == byteCount(first: count), "slots of another shape")
+        let partBytes = count * slotBytes
+        for layer in 0..<layerCount {
+            for (part, buffer) in [keys, values].enumerated() {
+                let target = UnsafeMutableRawPointer(buffer.pointer) + layer * slotCount * slotBytes
+                UnsafeMutableRawBufferPointer(start: target, count: partBytes).copyMemory(
+                    from: UnsafeRawBufferPointer(
+                        rebasing: bytes[(layer * 2 + part) * partBytes..<(layer * 2 + part + 1) * partBytes]))
+            }
+        }
+    }
+
     /// Moves what lies in `slots` into as many consecutive ones from `first` on, in that order.
     package func gather(_ slots: [Int], to first: Int) {
         precondition(

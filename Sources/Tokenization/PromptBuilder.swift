@@ -109,6 +109,19 @@ package struct PromptBuilder: Sendable {
         return assembly.finish()
     }
 
+    /// The ids with which all prompts under the system messages of this one begin, whatever is asked; none for raw ones.
+    package func standingTokens(of prompt: Prompt) -> [Int32] {
+        guard prompt.layout == .chat, template != nil else { return [] }
+        let begun = prompt.messages.prefix { $0.role == .system }
+        // What differs between two questions is no part of it.
+        let ids = ["a", "1"].map { question in
+            var asked = prompt
+            asked.messages = begun + [PromptMessage(role: .user, text: question)]
+            return build(asked).tokens
+        }
+        return zip(ids[0], ids[1]).prefix { $0 == $1 }.map(\.0)
+    }
+
     /// What a prompt will take from the context.
     package func cost(of prompt: Prompt) -> PromptCost {
         build(prompt).cost

@@ -31,6 +31,12 @@ final class ProgramRunner {
 
     init() throws {
         folder = try TestSupport.temporaryFolder()
+        guard let model = TestSupport.builtInModel else { return }
+        // The model alone: what other runs have kept in the cache is not there.
+        let cache = folder.appendingPathComponent("cache/emuchat")
+        try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+        try FileManager.default.createSymbolicLink(
+            at: cache.appendingPathComponent("models"), withDestinationURL: model.deletingLastPathComponent())
     }
 
     deinit {
@@ -57,10 +63,6 @@ final class ProgramRunner {
             "XDG_CONFIG_HOME": folder.path + "/config", "LANG": "C.UTF-8", "PATH": "/usr/local/bin:/usr/bin:/bin",
             "XDG_CACHE_HOME": folder.path + "/cache",
         ]
-        if let model = TestSupport.builtInModel {
-            let cache = model.deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            environment["XDG_CACHE_HOME"] = cache.path
-        }
         // So that a build with a sanitizer or with libraries in another place still runs.
         for name in ["LD_LIBRARY_PATH", "ASAN_OPTIONS", "TSAN_OPTIONS"] {
             if let value = ProcessInfo.processInfo.environment[name] { environment[name] = value }

@@ -378,6 +378,24 @@ import Testing
         #expect(chat.draft == "/save-options|")
     }
 
+    @Test func aContextIsParked() {
+        var chat = ScriptedChat()
+        #expect(chat.type("/park\n") == [])
+        #expect(chat.draft == "/park|" && chat.state.inputErrors.count == 1)
+        chat.press(.control("u"))
+        chat.type("Hello\n")
+        chat.start()
+        #expect(chat.type("/park\n") == [] && chat.draft == "/park|")
+        chat.press(.control("u"))
+        chat.finish()
+        #expect(chat.type("/park\n") == [.parkContext])
+        #expect(chat.state.inputNote == "parking…")
+        chat.act(.contextParked(tokens: 1234, bytes: 28_000_000))
+        #expect(
+            chat.state.inputNote
+                == "1,234 tokens parked (28\u{A0}MB): opened again, this conversation goes on at once")
+    }
+
     @Test func theDoctorsReportIsShown() {
         var chat = ScriptedChat()
         #expect(chat.type("/doctor\n") == [.diagnose(screen: Size(columns: 80, rows: 24))])

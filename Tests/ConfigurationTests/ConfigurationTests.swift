@@ -88,6 +88,7 @@ import Testing
         let text = """
             theme = "dark"
             plain = true
+            park-on-leaving = true
             [options]
             temperature = 0.7
             top-k = 40
@@ -96,7 +97,7 @@ import Testing
             stop = "END"
             """
         let configuration = try Configuration(text: text, path: "c")
-        #expect(configuration.theme == "dark" && configuration.isPlain == true)
+        #expect(configuration.theme == "dark" && configuration.isPlain == true && configuration.parksOnLeaving)
         #expect(
             configuration.options
                 == GenerationOptions(maximumTokens: 100, temperature: 0.7, topK: 40, stopStrings: ["END"]))
@@ -104,7 +105,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("them = 'dark'", "c, line 1: unknown key `them`: use one of theme, plain, options"),
+        ("them = 'dark'", "c, line 1: unknown key `them`: use one of theme, plain, park-on-leaving, options"),
+        ("park-on-leaving = 1", "c, line 1: `park-on-leaving` is 1: write true or false"),
         ("\ntheme = 3", "c, line 2: `theme` is 3: write a name"),
         ("theme = ''", "c, line 1: `theme`"),
         ("plain = 'yes'", "c, line 1: `plain` is \"yes\": write true or false"),

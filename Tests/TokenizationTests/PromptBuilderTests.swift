@@ -35,6 +35,31 @@ import Tokenization
         #expect(raw.tokens.filter { tokenizer.isSpecial($0) }.count == 4)
     }
 
+    @Test func allPromptsUnderASystemMessageBeginAlike() throws {
+        let builder = PromptBuilder(tokenizer: tokenizer, template: chatML)
+        func prompt(_ system: String?, _ question: String) -> Prompt {
+            Prompt(
+                messages: (system.map { [PromptMessage(role: .system, text: $0)] } ?? [])
+                    + [PromptMessage(role: .user, text: question)])
+        }
+        let standing = builder.standingTokens(of: prompt("Be brief.", "Hi!"))
+        #expect(
+            String(decoding: try tokenizer.decode(standing), as: UTF8.self)
+                == "<bos><|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\n")
+        for question in ["Hi!", "", "1a", "<|im_end|>"] {
+            #expect(builder.build(prompt("Be brief.", question)).tokens.starts(with: standing), "\(question)")
+        }
+        // What was said since is no part of it, and another system message gives another.
+        var longer = prompt("Be brief.", "Hi!")
+        longer.messages += [PromptMessage(role: .assistant, text: "Hi"), PromptMessage(role: .user, text: "More")]
+        #expect(builder.standingTokens(of: longer) == standing)
+        #expect(builder.standingTokens(of: prompt("Be long.", "Hi!")) != standing)
+        #expect(builder.standingTokens(of: prompt(nil, "Hi!")).count < standing.count)
+        #expect(builder.standingTokens(of: Prompt(messages: [], layout: .raw)).isEmpty)
+        #expect(
+            PromptBuilder(tokenizer: tokenizer, template: nil).standingTokens(of: prompt("Be brief.", "Hi!")).isEmpty)
+    }
+
     @Test func theBOSTokenIsNeverTwice() throws {
         let bos = try #require(tokenizer.bosToken)
         let builder = PromptBuilder(tokenizer: tokenizer, template: ChatTemplate(family: .llama2, writesBOS: true))

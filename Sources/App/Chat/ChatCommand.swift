@@ -61,6 +61,7 @@ struct ChatCommand: AsyncParsableCommand {
         let draftProblem = effects.keepDraft(state.draft)
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
         screen.stop()
+        await park(keeper, configuration)
         if let draftProblem { StandardError.write("emuchat: what was not sent is lost: \(draftProblem)\n") }
         if let name = await keeper.savedName { print(savedNote(name)) }
     }
@@ -87,6 +88,17 @@ struct ChatCommand: AsyncParsableCommand {
         sampling.areGiven || configuration.options != GenerationOptions()
     }
 
+    private func park(_ keeper: ConversationKeeper, _ configuration: Configuration) async {
+        guard configuration.parksOnLeaving else { return }
+        let isSlow = Task {
+            guard (try? await Task.sleep(for: .milliseconds(500))) != nil else { return }
+            StandardError.write("Keeping what the model has read…\n")
+        }
+        let problem = await keeper.parkOnLeaving()
+        isSlow.cancel()
+        if let problem { StandardError.write(problem + "\n") }
+    }
+
     private func savedNote(_ name: String) -> String {
         "Conversation saved as \(name). Go on with it: emuchat --session \(name)"
     }
@@ -103,6 +115,7 @@ struct ChatCommand: AsyncParsableCommand {
         var state = state(size: PlainChat.size, modelPath, configuration)
         let end = await chat.run(&state) { effects.perform($0) }
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
+        await park(keeper, configuration)
         if let name = await keeper.savedName { StandardError.write(savedNote(name) + "\n") }
         switch end {
         case .left: break

@@ -127,7 +127,7 @@ final class ChatEffects: Sendable {
             told = share
             mailbox.post(.modelLoadingProgressed(share: share))
         }
-        return try InferenceEngine(model: model, pictureStore: Folders.pictureStore)
+        return try InferenceEngine(model: model, pictureStore: Folders.pictureStore, contextStore: Folders.contextStore)
     }
 
     /// Loads another model; the one before stays when that fails.
@@ -217,6 +217,8 @@ final class ChatEffects: Sendable {
             }
         case .completePath(let request):
             Task.detached { [mailbox] in mailbox.post(PathCompleter.complete(request)) }
+        case .parkContext:
+            queue.yield { [keeper, mailbox] in mailbox.post(await keeper.park()) }
         case .changeModel(let path):
             queue.yield { [self] in await changeModel(path) }
         case .diagnose(let screen):

@@ -13,6 +13,8 @@ package actor ConversationKeeper {
     private var shelf: PictureShelf?
     private(set) var mailbox: ActionMailbox?
     private var engine: InferenceEngine?
+    /// Whose conversation the engine's context is, by `contextName`.
+    var readName: String?
     /// nil until there is something to save.
     private var writer: SessionWriter?
     private var session: Session
@@ -51,10 +53,14 @@ package actor ConversationKeeper {
 
     package func use(_ engine: InferenceEngine) {
         self.engine = engine
+        readName = nil
     }
 
     /// The model in use; nil while there is none.
     var model: ModelDescription? { engine?.model }
+
+    /// The name of what the model reads of the conversation; nil before it is saved.
+    var contextName: String? { writer.map { "\(store.folder)/\($0.name)" } }
 
     /// The name under which there is a conversation to come back to.
     var savedName: String? { session.messages.isEmpty ? nil : writer?.name }
@@ -224,6 +230,7 @@ package actor ConversationKeeper {
         if let dropped = asked.dropped, dropped != before.dropped() {
             mailbox.post(.conversationShortened(turns: dropped.turns, pictures: dropped.pictures))
         }
+        await restoreContext(engine)
         let run = engine.generate(asked.prompt, options: request.options)
         self.run = run
         if isCancelled { run.cancel() }
@@ -321,9 +328,8 @@ package actor ConversationKeeper {
     /// Takes a larger context, whose cache begins empty; the model's file stays mapped.
     private func reload(contextLength: Int) throws {
         guard let old = engine, old.model.contextLength != contextLength else { return }
-        let larger = try InferenceEngine(
-            model: LoadedModel(old.loadedModel, contextLength: contextLength), pictureStore: Folders.pictureStore)
-        engine = larger
+        let larger = try InferenceEngine(old, contextLength: contextLength)
+        use(larger)
         mailbox?.post(.modelLoaded(larger.model))
     }
 
