@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -92,6 +92,38 @@ class Namer:
     @staticmethod
     def _is_proper(words: tuple[str, ...], base: str) -> bool:
         return words[0] != base and base not in words
+
+
+# One word for one kind of thing, the one that people use: what training says is then the same for like pictures.
+EVERYDAY = {
+    "bunny": "rabbit", "plane": "airplane", "aircraft": "airplane", "phone": "telephone", "auto": "car", "lightbulb": "light bulb",
+    "bulb": "light bulb", "bike": "bicycle", "gull": "seagull", "floppy": "floppy disk", "magnifier": "magnifying glass", "lorry": "truck",
+    "dromedary": "camel", "rhino": "rhinoceros", "headstone": "gravestone", "tombstone": "gravestone", "fire truck": "fire engine",
+    "burger": "hamburger", "eiffel tower": "tower", "chateau": "castle", "kid": "child", "mom": "woman", "lady": "woman", "young man": "man",
+    "guy": "man", "grandpa": "old man", "gramma": "old woman", "jean": "jeans", "pedal cycle": "bicycle", "prune": "plum", "crawfish": "crayfish",
+    "cayenne pepper": "pepper", "hot pepper": "pepper", "fries": "french fries", "cd": "disc", "compact disc": "disc", "optical disk": "disc",
+    "wild boar": "boar", "polo shirt": "shirt", "t-shirt": "shirt", "flush toilet": "toilet", "water closet": "toilet", "race car": "racing car",
+    "lady beetle": "ladybug", "lobster tail": "lobster", "cellular phone": "mobile phone", "tennis racquet": "tennis racket", "pool ball": "ball",
+    "kiwi fruit": "kiwi", "mandarin orange": "mandarin", "capitol building": "capitol", "pine": "pine tree", "palm": "palm tree",
+}  # fmt: skip
+
+
+def everyday(one: Named) -> Named:
+    """The picture under the everyday word, where there is one."""
+    phrase = EVERYDAY.get(one.phrase)
+    return one if phrase is None else replace(one, phrase=phrase, noun=one.noun if phrase == "jeans" else phrase.replace(" ", "_"))
+
+
+def corrected(named: Iterator[Named] | list[Named], table: Path) -> Iterator[Named]:
+    """With the names of corrections.tsv, given by looking at the pictures; `-` leaves one out."""
+    rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()[1:]]
+    names = {path: name for _, path, name in rows}
+    for one in named:
+        name = names.get(one.path)
+        if name is None:
+            yield everyday(one)
+        elif name != "-":
+            yield replace(one, phrase=name, noun=name.replace(" ", "_"))
 
 
 def tuxpaint(root: Path, namer: Namer) -> Iterator[Named]:

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from . import collect
 from .composed import Asked, Composed, Composer, Sticker
@@ -27,7 +28,7 @@ from .wordnet import WordNet
 
 HERE = Path(__file__).resolve().parent.parent
 SEED = 20261121
-VIEWS = {"photograph": 6, "drawing": 2}
+VIEWS = {"photograph": 9, "drawing": 3}
 COMPOSED_TRAIN = {"colour": 700, "number": 1300, "position": 1200, "nothing": 500}
 COMPOSED_TEST = {"colour": 67, "number": 67, "position": 66, "nothing": 60}
 SCENES = ("plasma-workspace-wallpapers", "details", "paintings", "clickgame")
@@ -57,13 +58,14 @@ def gather(work: Path, folders: dict[str, Path], words: WordNet) -> list[collect
     """Every named picture of every source."""
     namer = collect.Namer(words)
     gcompris = collect.unpack_gcompris(folders["gcompris-qt-data"], work / "unpacked/gcompris-pictures")
-    return [
+    named = [
         *collect.tuxpaint(folders["tuxpaint-stamps-default"], namer),
         *collect.openclipart(folders["openclipart-png"], folders["openclipart-svg"], namer),
         *collect.emoji(folders["fonts-noto-color-emoji"], folders["unicode-cldr-core"], namer, work / "emoji"),
         *collect.gcompris_words(gcompris, namer),
-        *collect.photographs(HERE / "photographs.tsv", work / "unpacked", gcompris),
     ]
+    checked = collect.corrected(named, HERE / "corrections.tsv")
+    return [*checked, *collect.photographs(HERE / "photographs.tsv", work / "unpacked", gcompris)]
 
 
 def agreed(entries: list[Entry], files: dict[str, Path], manifest: Path) -> list[Entry]:
@@ -100,11 +102,33 @@ class Writer:
 
     def add(self, name: str, picture: Image.Image, role: str, asked: list[Asked], entry: Entry | None = None) -> None:
         """One picture with its questions."""
-        file = self.work / "pictures" / f"{name}.png"
-        if not file.exists():
-            picture.save(file, compress_level=1)
+        if not self.file(name).exists():
+            self.save(name, picture, "")
+        self.note(name, role, asked, entry)
+
+    def file(self, name: str) -> Path:
+        """Where a picture lies."""
+        return self.work / "pictures" / f"{name}.png"
+
+    def background(self, name: str) -> str | None:
+        """The background that a view was saved with, or None where it is not there."""
+        if not self.file(name).exists():
+            return None
+        with Image.open(self.file(name)) as picture:
+            return picture.info.get("background")
+
+    def save(self, name: str, picture: Image.Image, background: str) -> None:
+        """Writes a picture, and into it what its background is."""
+        told = PngInfo()
+        told.add_text("background", background)
+        half = self.file(name).with_suffix(".part")
+        picture.save(half, "PNG", compress_level=1, pnginfo=told)
+        half.rename(self.file(name))
+
+    def note(self, name: str, role: str, asked: list[Asked], entry: Entry | None) -> None:
+        """The line of a picture that is written."""
         source = None if entry is None else {"sha256": entry.sha256, "noun": entry.noun, "others": entry.others, "kind": entry.kind}
-        line = {"picture": file.name, "role": role, "source": source, "asked": [asdict(one) for one in asked]}
+        line = {"picture": self.file(name).name, "role": role, "source": source, "asked": [asdict(one) for one in asked]}
         self.lines.append(json.dumps(line))
 
     def finish(self) -> None:
@@ -140,8 +164,12 @@ def add_named(writer: Writer, entries: list[Entry], files: dict[str, Path], word
         if entry.role == "train":
             animal = (sense := words.visible_sense(entry.noun)) is not None and sense.file == 5
             for number in range(VIEWS[entry.kind] * (2 if animal and entry.kind == "drawing" else 1)):
-                view, background = variant(picture, random.Random(f"{SEED} {entry.sha256} {number}"), backgrounds)
-                writer.add(f"{entry.sha256[:24]}-{number}", view, "train", questioner.ask(entry, background), entry)
+                name = f"{entry.sha256[:24]}-{number}"
+                background = writer.background(name)
+                if background is None:
+                    view, background = variant(picture, random.Random(f"{SEED} {entry.sha256} {number}"), backgrounds)
+                    writer.save(name, view, background)
+                writer.note(name, "train", questioner.ask(entry, background), entry)
 
 
 def add_composed(writer: Writer, entries: list[Entry], files: dict[str, Path], words: WordNet) -> None:

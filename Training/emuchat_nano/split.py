@@ -18,6 +18,8 @@ from .pictures import fingerprint, is_cut_out, load
 from .wordnet import WordNet
 
 HELD_OUT = 400
+# Pictures of a concept that training keeps at least.
+LEFT = 3
 ALIKE_BITS = 50
 COLUMNS = ["sha256", "package", "path", "kind", "role", "noun", "phrase", "others", "cut_out", "group"]
 
@@ -114,7 +116,7 @@ def _roles(known: list[tuple[str, Named, bool, int]], groups: list[int], words: 
         if sense is None or one.role or group in tested or group in held or count >= HELD_OUT:
             continue
         members = [other for other in range(len(known)) if groups[other] == group]
-        if len(members) == 1 and len(left[sense.offset]) >= 3:
+        if len(members) == 1 and len(left[sense.offset]) > LEFT:
             left[sense.offset].discard(group)
             held.add(group)
             count += 1
