@@ -11,7 +11,7 @@ from .batches import PICTURE_ROWS
 from .prompt import Prompts
 from .train import Nano
 
-MOST_TOKENS = 24
+MOST_TOKENS = 16
 
 
 @torch.inference_mode()

@@ -1,7 +1,8 @@
 """Scores answers about pictures: no model in here, only words.
 
 A name is right when the first noun of the answer is the picture's noun, a synonym of it, or something that is a kind of
-it (WordNet 3.0, any sense of the answer's noun below the expected noun's visible sense). Groups: (a) held-out pictures of
+it (WordNet 3.0: any sense of the answer's noun at or below the expected noun's first sense that is a thing to be seen).
+Groups: (a) held-out pictures of
 seen concepts, (b) composed pictures by colour, number and position, (c) pairs of a true and a false question, (d)
 photographs, (e) pictures about which nothing can be told.
 """
@@ -70,9 +71,8 @@ class Scorer:
         if said == expected:
             return True
         sense = self.words.visible_sense(expected, among=3)
-        if sense is None:
-            return False
-        return any(sense.offset in self.words.ancestors(offset) for offset in self.words.senses.get(said, ()))
+        offset = sense.offset if sense is not None else self.words.senses.get(expected, (0,))[0]
+        return any(offset in self.words.ancestors(other) for other in self.words.senses.get(said, ()))
 
     @staticmethod
     def says(answer: str, right: Iterable[str], kind: str) -> bool:

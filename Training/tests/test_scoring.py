@@ -100,6 +100,7 @@ class WithWordNet(unittest.TestCase):
             ("This is a dog.", "poodle", False),
             ("An automobile.", "car", True),
             ("A seagull.", "bird", True),
+            ("A penny.", "coin", True),
             ("These are a pair of scissors.", "scissors", True),
             ("A dog next to a cat.", "cat", False),
             ("This is a kitten.", "dog", False),
