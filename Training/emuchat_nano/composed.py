@@ -30,7 +30,6 @@ class Asked:
     answer: str
     kind: str = "other"
     right: tuple[str, ...] = ()
-    pair: int = -1
 
 
 @dataclass

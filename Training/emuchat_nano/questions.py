@@ -22,7 +22,6 @@ DESCRIBE = (
     "Write a caption for this picture.",
     "Describe what you see.",
 )
-KIND_WORDS = {5: "animal", 6: "thing that people made", 8: "part of the body", 13: "food", 17: "natural thing", 18: "person", 20: "plant"}
 MEDIUM = ("Is this a photograph or a drawing?", "Is this a drawing or a photo?", "Is it a photo?")
 
 # The everyday kinds worth telling, from special to general: the first that a sense descends from is told.

@@ -2,9 +2,8 @@
 
 A name is right when the first noun of the answer is the picture's noun, a synonym of it, or something that is a kind of
 it (WordNet 3.0: any sense of the answer's noun at or below the expected noun's first sense that is a thing to be seen).
-Groups: (a) held-out pictures of
-seen concepts, (b) composed pictures by colour, number and position, (c) pairs of a true and a false question, (d)
-photographs, (e) pictures about which nothing can be told.
+Groups: (a) held-out pictures of seen concepts, (b) composed pictures by colour, number and position, (c) pairs of a
+true and a false question, (d) photographs, (e) pictures about which nothing can be told.
 """
 
 from __future__ import annotations

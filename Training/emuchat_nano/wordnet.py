@@ -6,9 +6,7 @@ those of wndb(5WN). Only the relations that naming and scoring need are kept.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 # Files of the lexicographers, by the number in the second field of data.noun: those that hold things one can see.
@@ -25,7 +23,6 @@ class Synset:
     file: int
     words: tuple[str, ...]
     parents: tuple[int, ...]
-    gloss: str
 
 
 class WordNet:
@@ -47,11 +44,6 @@ class WordNet:
         for line in (folder / "noun.exc").read_text(encoding="latin-1").splitlines():
             plural, *singulars = line.split()
             self.irregular[plural] = singulars[0]
-
-    @cached_property
-    def longest(self) -> int:
-        """Words in the longest compound that is looked for."""
-        return 3
 
     def base(self, word: str) -> str | None:
         """The dictionary form of a noun ("dogs": "dog"), or None where WordNet has none. Words are joined by `_`."""
@@ -88,22 +80,6 @@ class WordNet:
                 return self.synsets[offset]
         return None
 
-    def nouns_in(self, text: str) -> list[str]:
-        """The dictionary forms of the nouns in a text, longest compounds first at each place, in order."""
-        words = re.findall(r"[a-z]+(?:['-][a-z]+)*", text.lower())
-        found: list[str] = []
-        place = 0
-        while place < len(words):
-            for length in range(min(self.longest, len(words) - place), 0, -1):
-                base = self.base("_".join(words[place : place + length]))
-                if base is not None and (length > 1 or words[place] not in STOP_WORDS):
-                    found.append(base)
-                    place += length
-                    break
-            else:
-                place += 1
-        return found
-
 
 # Short words that WordNet also knows as nouns ("a" is the blood group, "in" the inch).
 STOP_WORDS = frozenset(
@@ -116,8 +92,7 @@ STOP_WORDS = frozenset(
 
 def _parse(line: str) -> Synset:
     """One line of data.noun: offset, file, part of speech, words with their lexical ids, pointers, gloss."""
-    fields, _, gloss = line.partition(" | ")
-    parts = fields.split()
+    parts = line.partition(" | ")[0].split()
     count = int(parts[3], 16)
     words = tuple(parts[4 + 2 * index].lower() for index in range(count))
     place = 4 + 2 * count
@@ -127,4 +102,4 @@ def _parse(line: str) -> Synset:
         symbol, offset, *_ = parts[place + 1 + 4 * index : place + 5 + 4 * index]
         if symbol in ("@", "@i"):
             parents.append(int(offset))
-    return Synset(int(parts[0]), int(parts[1]), words, tuple(parents), gloss.strip())
+    return Synset(int(parts[0]), int(parts[1]), words, tuple(parents))
