@@ -22,7 +22,8 @@ DESCRIBE = (
     "Write a caption for this picture.",
     "Describe what you see.",
 )
-MEDIUM = ("Is this a photograph or a drawing?", "Is this a drawing or a photo?", "Is it a photo?")
+# Answered by "A drawing.", since "This is a drawing." came as the answer to what a picture shows.
+MEDIUM = ("Is this a photograph or a drawing?", "Is this a drawing or a photo?", "Photo or drawing?")
 
 # The everyday kinds worth telling, from special to general: the first that a sense descends from is told.
 TOLD_KINDS = (
@@ -87,7 +88,7 @@ class Questioner:
         medium = "drawing" if entry.kind == "drawing" else "photograph"
         tail = {"": "", "scene": ""}.get(background, f" on a {background} background")
         extra.append(Asked(chance.choice(DESCRIBE), f"{article(medium).capitalize()} of {named}{tail}.", "describe", (noun,)))
-        extra.append(Asked(chance.choice(MEDIUM), f"This is a {medium}.", "medium", (medium,)))
+        extra.append(Asked(chance.choice(MEDIUM), f"A {medium}.", "medium", (medium,)))
         if tail:
             extra.append(
                 Asked(
