@@ -7,13 +7,13 @@ import Models
 import Screen
 import Tensor
 
-/// `emuchat convert`: a published checkpoint to one GGUF file.
+/// `emuchat convert`: a published checkpoint, or a visual encoder in ONNX, to one GGUF file.
 struct ConvertCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "convert",
-        abstract: "Turn a published checkpoint of Emu2 into one GGUF file.",
+        abstract: "Turn a published checkpoint of Emu2, or CLIP's visual encoder in ONNX, into one GGUF file.",
         discussion: """
-            Weights are streamed, so memory does not limit the checkpoint's size. A conversion that was stopped goes on \
+            An encoder in ONNX has weights of 8 bits, which stay as they are, so that it takes no --type. Weights are streamed, so memory does not limit the checkpoint's size. A conversion that was stopped goes on \
             where it was when the same command is given again.
             """)
 
@@ -33,11 +33,11 @@ struct ConvertCommand: AsyncParsableCommand {
         }
     }
 
-    @Argument(help: "The checkpoint: its folder, or its file of weights.")
+    @Argument(help: "The checkpoint: its folder, or its file of weights; or the encoder's ONNX file.")
     var source: String
 
-    @Option(help: "How weights are to be stored: f32, f16, q8_0, q4_0 or q4_k.")
-    var type: WeightType
+    @Option(help: "How a checkpoint's weights are to be stored: f32, f16, q8_0, q4_0 or q4_k.")
+    var type: WeightType?
 
     @Option(name: [.short, .long], help: ArgumentHelp("The file to write.", valueName: "file"))
     var output: String
@@ -56,19 +56,45 @@ struct ConvertCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let converter = try plan()
-        let checkpoint = converter.checkpoint
-        StandardError.write(Emu2Licence.terms + "\n")
+        let path = (source as NSString).expandingTildeInPath
         let target = (output as NSString).expandingTildeInPath
+        if (try? MappedFile(path: path))?.kind == .onnx {
+            guard type == nil else {
+                throw CommandError.usage("--type is for checkpoints: the weights of an ONNX file stay as they are.")
+            }
+            let converter = try encoder(path)
+            try write(converter.write, to: target)
+            return try StandardOutput.write(
+                Self.table([
+                    ("written", "\(target), \(ByteCount.text(converter.size))"),
+                    ("types", "Q8_0 and F32: whole numbers and factors as they were"),
+                ]))
+        }
+        guard let type else {
+            throw CommandError.usage(
+                "--type is missing: choose one of \(WeightType.allCases.map(\.rawValue).joined(separator: ", ")).")
+        }
+        let converter = try plan(path, type)
+        StandardError.write(Emu2Licence.terms + "\n")
+        try write(
+            { (path, threads, isCancelled, progress) throws(ConversionError) in
+                try converter.write(to: path, threadCount: threads, isCancelled: isCancelled, progress: progress)
+            }, to: target)
+        try StandardOutput.write(report(converter, converter.checkpoint, target))
+    }
+
+    /// Writes a file, given its path, threads, whether to stop, and whom to tell the bytes written and of all.
+    private typealias Writing = (String, Int, () -> Bool, (Int, Int) -> Void) throws(ConversionError) -> Void
+
+    private func write(_ writing: Writing, to target: String) throws(CommandError) {
         var progress = TransferProgress("converting")
         let cancelled = CancellationFlag()
         let interruption = Interruption { cancelled.cancel() }
         defer { interruption.end() }
         do throws(ConversionError) {
-            try converter.write(
-                to: target, threadCount: threads ?? ThreadPool.availableProcessors,
-                isCancelled: { cancelled.isCancelled },
-                progress: { progress.show($0, of: $1) })
+            try writing(
+                target, threads ?? ThreadPool.availableProcessors, { cancelled.isCancelled },
+                { progress.show($0, of: $1) })
         } catch {
             progress.clear()
             if case .cancelled = error {
@@ -77,11 +103,13 @@ struct ConvertCommand: AsyncParsableCommand {
             throw CommandError.failed(error.description)
         }
         progress.clear()
-        try StandardOutput.write(report(converter, checkpoint, target))
     }
 
-    private func plan() throws(CommandError) -> Converter {
-        let path = (source as NSString).expandingTildeInPath
+    private func encoder(_ path: String) throws(CommandError) -> CLIPConverter {
+        do { return try CLIPConverter(CLIPGraph(ONNXFile(path: path))) } catch { throw .failed("\(error)") }
+    }
+
+    private func plan(_ path: String, _ type: WeightType) throws(CommandError) -> Converter {
         let folders = configuration.map { [($0 as NSString).expandingTildeInPath] } ?? []
         do {
             if let file = try? MappedFile(path: path), file.kind == .gguf {
@@ -115,7 +143,11 @@ struct ConvertCommand: AsyncParsableCommand {
             rows.append(("left out", "\(checkpoint.otherParts.joined(separator: ", ")): they draw pictures"))
         }
         rows.append(("licence", Emu2Licence.name))
-        return rows.map { $0.0.padding(toLength: 10, withPad: " ", startingAt: 0) + $0.1 + "\n" }.joined()
+        return Self.table(rows)
+    }
+
+    private static func table(_ rows: [(String, String)]) -> String {
+        rows.map { $0.0.padding(toLength: 10, withPad: " ", startingAt: 0) + $0.1 + "\n" }.joined()
     }
 
     /// Tensors that differ in their blocks' numbers alone, together.

@@ -79,7 +79,7 @@ typedef struct {
     int32_t type;
     const uint8_t *weights;
     size_t row_bytes;
-    const float *bias;
+    const float *scale, *bias;
     size_t m, k;
     const float *x;
     size_t n;
@@ -94,15 +94,19 @@ static void matmul_item(void *context, uint32_t index, int thread) {
         size_t first = (index * job->panels_per_item + p) * EMU_PANEL;
         if (first >= job->m) return;
         size_t panel = job->m - first < EMU_PANEL ? job->m - first : EMU_PANEL;
+        const float *bias = job->bias == NULL ? NULL : job->bias + first;
         job->variant->panel_product(job->type, job->weights + first * job->row_bytes, job->row_bytes,
-                                    job->bias == NULL ? NULL : job->bias + first, panel, job->k, job->x, job->n,
+                                    job->scale == NULL ? bias : NULL, panel, job->k, job->x, job->n,
                                     job->out + first, job->m);
+        if (job->scale != NULL) {
+            emu_scale_outputs(job->out + first, job->n, panel, job->m, job->scale + first, bias);
+        }
     }
 }
 
-void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *bias, size_t m, size_t k,
-                const float *x, size_t n, float *out) {
-    matmul_job job = {variant(), type, weights, row_bytes, bias, m, k, x, n, out, 1};
+void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *scale,
+                const float *bias, size_t m, size_t k, const float *x, size_t n, float *out) {
+    matmul_job job = {variant(), type, weights, row_bytes, scale, bias, m, k, x, n, out, 1};
     size_t panels = (m + EMU_PANEL - 1) / EMU_PANEL;
     job.panels_per_item = emu_panels_per_item(EMU_PANEL * k * n, 65536);
     emu_pool_run(pool, (uint32_t)((panels + job.panels_per_item - 1) / job.panels_per_item), matmul_item, &job);
@@ -167,6 +171,23 @@ static void gelu_item(void *context, uint32_t row, int thread) {
 void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k) {
     gelu_job job = {x, k};
     emu_pool_run(pool, (uint32_t)n, gelu_item, &job);
+}
+
+typedef struct {
+    void (*row)(float *x, size_t k);
+    float *x;
+    size_t k;
+} activation_job;
+
+static void activation_item(void *context, uint32_t row, int thread) {
+    (void)thread;
+    const activation_job *job = context;
+    job->row(job->x + row * job->k, job->k);
+}
+
+void emu_quick_gelu(emu_pool *pool, float *x, size_t n, size_t k) {
+    activation_job job = {variant()->quick_gelu_row, x, k};
+    emu_pool_run(pool, (uint32_t)n, activation_item, &job);
 }
 
 typedef struct {

@@ -178,6 +178,17 @@ static void gelu_multiply_row(float *gate, const float *up, size_t k) {
     }
 }
 
+EMU_INLINE lanes quick_gelu(lanes x) { return x / (1.0f + exponential(-1.702f * x)); }
+
+static void quick_gelu_row(float *x, size_t k) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(x + i, quick_gelu(load(x + i)));
+    if (i < k) {
+        lanes result = quick_gelu(load_rest(x + i, k - i, 0));
+        memcpy(x + i, &result, (k - i) * sizeof(float));
+    }
+}
+
 /// cap·tanh(x / cap), from tanh y = 1 - 2 / (e^2y + 1).
 EMU_INLINE lanes capped(lanes x, float cap) {
     return cap - 2.0f * cap / (exponential(2.0f * x / cap) + 1.0f);
@@ -330,6 +341,7 @@ const emu_variant EMU_VARIANT = {
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
     .gelu_multiply_row = gelu_multiply_row,
+    .quick_gelu_row = quick_gelu_row,
     .soft_cap_row = soft_cap_row,
     .softmax_weights = softmax_weights,
 };

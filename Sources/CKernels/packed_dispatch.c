@@ -82,9 +82,14 @@ static void product_item(void *context, uint32_t index, int thread) {
         for (; panel < panels && panel < end; panel++) {
             size_t first = panel * EMU_PACK_ROWS;
             size_t rows = product->rows - first < EMU_PACK_ROWS ? product->rows - first : EMU_PACK_ROWS;
+            const float *bias = product->bias == NULL ? NULL : product->bias + first;
             job->variant->panel_product(layout, (const uint8_t *)product->packed + panel * bytes, &job->activations,
-                                        product->bias == NULL ? NULL : product->bias + first, rows,
-                                        product->out + first, product->rows);
+                                        product->scale == NULL ? bias : NULL, rows, product->out + first,
+                                        product->rows);
+            if (product->scale != NULL) {
+                emu_scale_outputs(product->out + first, job->activations.n, rows, product->rows, product->scale + first,
+                                  bias);
+            }
         }
         if (end <= panels) return;
         panel -= panels;

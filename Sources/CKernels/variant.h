@@ -34,11 +34,22 @@ typedef struct {
                    size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out);
     void (*silu_multiply_row)(float *gate, const float *up, size_t k);
     void (*gelu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*quick_gelu_row)(float *x, size_t k);
     void (*soft_cap_row)(float *x, float cap, size_t k);
     /// Sets `greatest`; returns the sum of exp((x - greatest) / temperature), which go to `weights` unless NULL.
     /// Where the greatest is not finite (one NaN suffices), that is returned and `weights` is left alone.
     double (*softmax_weights)(const float *x, size_t count, float temperature, float *weights, float *greatest);
 } emu_variant;
+
+/// out[N, columns] at `stride`: times scale[columns], plus bias[columns] unless NULL. For outputs that are in the cache
+/// still, so that it costs next to nothing beside their products.
+static inline void emu_scale_outputs(float *out, size_t n, size_t columns, size_t stride, const float *scale,
+                                     const float *bias) {
+    for (size_t row = 0; row < n; row++) {
+        float *to = out + row * stride;
+        for (size_t i = 0; i < columns; i++) to[i] = bias == NULL ? to[i] * scale[i] : to[i] * scale[i] + bias[i];
+    }
+}
 
 extern const emu_variant emu_variant_plain;
 #if defined(__x86_64__)

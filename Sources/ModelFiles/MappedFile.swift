@@ -103,6 +103,12 @@ package final class MappedFile: Sendable {
         {
             return .safetensors
         }
+        // The version of the format, then who wrote it or the version of its operations.
+        if head.count > 2, head[0] == 0x08, (1...32).contains(head[1]),
+            [0x12, 0x1A, 0x22, 0x2A, 0x3A, 0x42].contains(head[2])
+        {
+            return .onnx
+        }
         if head.allSatisfy({ $0 == 0 }) { return .zeros }
         if begins("version https://git-lfs") { return .gitLFSPointer }
         return textKind(of: head)

@@ -37,6 +37,7 @@ package enum ModelFileKind: String, Sendable, Equatable, CaseIterable {
     /// GGML files from before GGUF.
     case legacyGGML
     case safetensors
+    case onnx
     /// A ZIP archive, as PyTorch writes checkpoints.
     case zipArchive
     /// A bare Python pickle, as old PyTorch wrote checkpoints.

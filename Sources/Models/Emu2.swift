@@ -22,12 +22,10 @@ package struct Emu2: VisualModel {
 
     package var imageSlots: Int { configuration.imageTokens }
     package var frameSlots: Int { configuration.frameTokens }
-    package var seenSize: (width: Int, height: Int) { (configuration.vision.imageSize, configuration.vision.imageSize) }
-    package var preprocessingName: String {
-        let digits = (configuration.mean + configuration.deviation).map { String($0.bitPattern, radix: 16) }
-        return "bicubic, columns first where more are lost, \(configuration.vision.imageSize), "
-            + digits.joined(separator: " ")
+    package var seenSize: (width: Int, height: Int) {
+        (configuration.preprocessing.side, configuration.preprocessing.side)
     }
+    package var preprocessingName: String { configuration.preprocessing.name }
     package var encoderPrefix: String { "v." }
     package var encoderLayerCount: Int { configuration.vision.layerCount }
     package var encoderWorkspaceBytes: Int { EvaVisionTransformer.workspaceBytes(configuration.vision) }
@@ -38,35 +36,17 @@ package struct Emu2: VisualModel {
         of image: PixelImage, slots: Int, pool: ThreadPool, isCancelled: () -> Bool, progress: (Int) -> Void
     ) throws(ModelError) -> [Float]? {
         let hidden = try visual.hiddenStates(
-            pixels: try pixels(of: image), pool: pool, isCancelled: isCancelled, progress: progress)
+            pixels: try configuration.preprocessing.pixels(of: image), pool: pool, isCancelled: isCancelled,
+            progress: progress)
         return hidden.map { pooled($0, to: slots) }
-    }
-
-    /// What the encoder is given of a picture: [3, S, S].
-    package func pixels(of image: PixelImage) throws(ModelError) -> [Float] {
-        let side = configuration.vision.imageSize
-        guard let squeezed = image.resampledBicubic(width: side, height: side) else {
-            throw .outOfMemory(what: "a picture", bytes: side * side * 3)
-        }
-        return squeezed.normalized(mean: configuration.mean, deviation: configuration.deviation)
     }
 
     /// Averages over squares of the encoder's hidden states [T, W] without the class token: [Q, W].
     package func pooled(_ hidden: FloatBuffer, to count: Int) -> [Float] {
-        let (width, grid) = (configuration.vision.width, configuration.vision.gridSide)
-        let side = Emu2Configuration.poolingSide(grid: grid, tokens: count)
-        let cells = grid / side
-        var result = [Float](repeating: 0, count: cells * cells * width)
-        for row in 0..<cells * side {
-            for column in 0..<cells * side {
-                let from = hidden.pointer + (1 + row * grid + column) * width
-                let to = (row / side * cells + column / side) * width
-                for feature in 0..<width { result[to + feature] += from[feature] }
-            }
-        }
-        let share = 1 / Float(side * side)
-        for index in result.indices { result[index] *= share }
-        return result
+        let grid = configuration.vision.grid.side
+        return PatchPooling.averages(
+            hidden, grid: grid, square: Emu2Configuration.poolingSide(grid: grid, tokens: count),
+            width: configuration.vision.width)
     }
 
     /// A picture's features [Q, W] as the decoder takes them: [Q, E].
@@ -101,7 +81,7 @@ package struct Emu2: VisualModel {
     package func blankFeatures(
         pool: ThreadPool, isCancelled: () -> Bool = { false }
     ) throws(ModelError) -> [Float]? {
-        let side = configuration.vision.imageSize
+        let side = configuration.preprocessing.side
         let hidden = try visual.hiddenStates(
             pixels: [Float](repeating: 0, count: 3 * side * side), pool: pool, isCancelled: isCancelled)
         return hidden.map { pooled($0, to: imageSlots) }

@@ -8,9 +8,7 @@ package struct Emu2Configuration: Sendable, Equatable {
     /// Embeddings of a picture (`n_query` in `config.json`), and of a frame of a clip (`v_query`).
     package let imageTokens: Int
     package let frameTokens: Int
-    /// Means and standard deviations of red, green and blue.
-    package let mean: [Float]
-    package let deviation: [Float]
+    package let preprocessing: PicturePreprocessing
 
     /// Patches along a side of the squares that are averaged: ⌊grid / √tokens⌋. Source: `encode_image` in `emu.py`.
     static func poolingSide(grid: Int, tokens: Int) -> Int {
@@ -27,29 +25,19 @@ package struct Emu2Configuration: Sendable, Equatable {
 extension ParameterReader {
     /// The sizes of an Emu2 model, checked against each other.
     func emu2Configuration() throws(ModelError) -> Emu2Configuration {
-        let (imageSize, patchSize) = (try positive("vision.image_size"), try positive("vision.patch_size"))
-        let width = try positive("vision.embedding_length")
-        let heads = try positive("vision.attention.head_count")
-        // Larger pictures would take more memory than any machine has.
-        try require("vision.image_size", found: imageSize, "a multiple of \(patchSize) up to 4096") {
-            imageSize % patchSize == 0 && imageSize <= 4096
-        }
-        try require("vision.attention.head_count", found: heads, "a divisor of \(width)") { width % heads == 0 }
-        try require("vision.attention.head_count", found: heads, "heads of up to \(Kernels.maximumHeadSize) features") {
-            width / heads <= Kernels.maximumHeadSize
-        }
+        let (grid, width) = (try pictureGrid(), try positive("vision.embedding_length"))
+        let heads = try encoderHeads(width: width)
         let vision = EvaVisionConfiguration(
-            imageSize: imageSize, patchSize: patchSize, width: width, layerCount: try positive("vision.block_count"),
-            heads: heads, feedForwardWidth: try positive("vision.feed_forward_length"),
+            imageSize: grid.imageSize, patchSize: grid.patchSize, width: width,
+            layerCount: try positive("vision.block_count"), heads: heads,
+            feedForwardWidth: try positive("vision.feed_forward_length"),
             normEpsilon: Float(try number("vision.attention.layer_norm_epsilon", default: 1e-6, in: 0...1)),
             form: try evaVisionForm(headSize: width / heads))
         return Emu2Configuration(
             vision: vision, decoder: try decoderConfiguration(),
-            imageTokens: try pooledTokens("vision.image_tokens", grid: vision.gridSide),
-            frameTokens: try pooledTokens("vision.frame_tokens", grid: vision.gridSide),
-            // What CLIP's encoders were trained with.
-            mean: try colours("vision.image_mean", default: [0.48145466, 0.4578275, 0.40821073], least: -10),
-            deviation: try colours("vision.image_std", default: [0.26862954, 0.26130258, 0.27577711], least: 1e-3))
+            imageTokens: try pooledTokens("vision.image_tokens", grid: grid.side),
+            frameTokens: try pooledTokens("vision.frame_tokens", grid: grid.side),
+            preprocessing: try picturePreprocessing(grid))
     }
 
     /// What the encoder consists of; a file that says nothing has Emu2's.
@@ -69,17 +57,6 @@ extension ParameterReader {
             }
         }
         return form
-    }
-
-    /// A number from `least` to 10 for each of red, green and blue.
-    private func colours(_ name: String, default absent: [Float], least: Float) throws(ModelError) -> [Float] {
-        guard contains(name) else { return absent }
-        let values: [Float]
-        do { values = try file.floats("\(prefix).\(name)") } catch { throw .file(error) }
-        try require(name, found: "\(values.prefix(4))", "three numbers from \(least) to 10") {
-            values.count == 3 && values.allSatisfy { $0 >= least && $0 <= 10 }
-        }
-        return values
     }
 
     private func pooledTokens(_ name: String, grid: Int) throws(ModelError) -> Int {

@@ -5,7 +5,7 @@ import Tensor
 
 /// One block: x + norm(attention(x)), then x + norm(feedForward(x)); or x + attention(norm(x)) and so on.
 struct EvaBlock: Sendable {
-    private let attention: EvaAttention
+    private let attention: EncoderAttention
     private let feedForward: EvaFeedForward
     /// ln1, ln2: [W]
     private let attentionNorm: LayerNorm
@@ -14,14 +14,14 @@ struct EvaBlock: Sendable {
 
     init(_ source: TensorSource, prefix: String, _ configuration: EvaVisionConfiguration) throws(ModelError) {
         let (width, epsilon) = (configuration.width, configuration.normEpsilon)
-        attention = try EvaAttention(source, prefix: prefix, configuration)
+        attention = try EncoderAttention(source, prefix: prefix, configuration)
         attentionNorm = try LayerNorm(source, "\(prefix).ln1", features: width, epsilon: epsilon)
         feedForwardNorm = try LayerNorm(source, "\(prefix).ln2", features: width, epsilon: epsilon)
         feedForward = try EvaFeedForward(source, prefix: prefix, configuration)
         isPostNormalized = configuration.form.isPostNormalized
     }
 
-    func apply(_ workspace: EvaWorkspace, angles: RotaryAngles?, pool: ThreadPool) {
+    func apply(_ workspace: EncoderWorkspace, angles: RotaryAngles?, pool: ThreadPool) {
         add(attentionNorm, workspace, pool) { attention.apply($0, workspace, angles: angles, pool: pool) }
         add(feedForwardNorm, workspace, pool) { feedForward.apply($0, workspace, pool: pool) }
     }
@@ -29,7 +29,7 @@ struct EvaBlock: Sendable {
     /// hidden += branch(hidden), normalised behind the branch or before it. `compute` leaves its result in
     /// `workspace.branch`, which may be what it is given.
     private func add(
-        _ norm: LayerNorm, _ workspace: EvaWorkspace, _ pool: ThreadPool, _ compute: (UnsafePointer<Float>) -> Void
+        _ norm: LayerNorm, _ workspace: EncoderWorkspace, _ pool: ThreadPool, _ compute: (UnsafePointer<Float>) -> Void
     ) {
         let (n, x, branch) = (workspace.tokenCount, workspace.hidden.pointer, workspace.branch.pointer)
         if isPostNormalized {
@@ -43,67 +43,36 @@ struct EvaBlock: Sendable {
     }
 }
 
-/// Self-attention in which every token sees every token.
-private struct EvaAttention: Sendable {
-    /// attn_qkv: [3·W, W], used as three, or attn_q, attn_k, attn_v: [W, W]; keys have no bias.
-    let query: Linear
-    let key: Linear
-    let value: Linear
-    /// attn_norm: [W], of sub-LN
-    let innerNorm: LayerNorm?
-    /// attn_out: [W, W]
-    let output: Linear
-    private let shape: AttentionShape
-    private let precision: Precision
-
-    init(_ source: TensorSource, prefix: String, _ configuration: EvaVisionConfiguration) throws(ModelError) {
+extension EncoderAttention {
+    /// attn_qkv: [3·W, W], used as three, or attn_q, attn_k, attn_v: [W, W]; keys have no bias. attn_norm, of sub-LN;
+    /// attn_out.
+    fileprivate init(
+        _ source: TensorSource, prefix: String, _ configuration: EvaVisionConfiguration
+    ) throws(ModelError) {
         let (width, form) = (configuration.width, configuration.form)
         // A file without it lost it.
         try source.require("\(prefix).attn_out.bias")
         func bias(_ part: String) throws(ModelError) -> [Float]? {
             form.hasQueryValueBias ? try source.vector("\(prefix).attn_\(part).bias", count: width) : nil
         }
+        let weights: [WeightMatrix]
         if form.hasSubNorms {
             func weight(_ part: String) throws(ModelError) -> WeightMatrix {
                 try source.projection("\(prefix).attn_\(part).weight", rows: width, columns: width)
             }
-            query = try Linear(weight: try weight("q"), bias: try bias("q"))
-            key = try Linear(weight: try weight("k"), bias: nil)
-            value = try Linear(weight: try weight("v"), bias: try bias("v"))
-            innerNorm = try LayerNorm(
-                source, "\(prefix).attn_norm", features: width, epsilon: configuration.normEpsilon)
+            weights = [try weight("q"), try weight("k"), try weight("v")]
         } else {
             let fused = try source.projection("\(prefix).attn_qkv.weight", rows: 3 * width, columns: width)
-            query = try Linear(weight: fused.rows(0..<width), bias: try bias("q"))
-            key = try Linear(weight: fused.rows(width..<2 * width), bias: nil)
-            value = try Linear(weight: fused.rows(2 * width..<3 * width), bias: try bias("v"))
-            innerNorm = nil
+            weights = (0..<3).map { fused.rows($0 * width..<($0 + 1) * width) }
         }
-        output = try Linear(source, "\(prefix).attn_out", outputs: width, inputs: width)
-        shape = AttentionShape(
-            heads: configuration.heads, keyValueHeads: configuration.heads, headSize: configuration.headSize)
-        precision = source.precision
-    }
-
-    /// workspace.branch[T, W] = Wo · attention(x), x: [T, W].
-    func apply(_ x: UnsafePointer<Float>, _ workspace: EvaWorkspace, angles: RotaryAngles?, pool: ThreadPool) {
-        let (n, width, attended) = (workspace.tokenCount, output.weight.rows, workspace.attended.pointer)
-        let (q, k, v) = (workspace.queries.pointer, workspace.keys.pointer, workspace.values.pointer)
-        Linear.apply([(query, q), (key, k), (value, v)], to: x, count: n, pool: pool)  // [T, H, D] each
-        if let angles {
-            // The class token has no place in the picture.
-            for heads in [q, k] {
-                Kernels.rotate(
-                    heads + width, rows: n - 1, heads: shape.heads, headSize: shape.headSize, angles: angles,
-                    pool: pool)
-            }
-        }
-        shape.attend(
-            queries: q, keys: UnsafeRawPointer(k), values: UnsafeRawPointer(v), cacheType: .f32,
-            headBytes: shape.headSize * MemoryLayout<Float>.stride, slots: workspace.slots, lengths: workspace.lengths,
-            scratch: workspace.scores, into: attended, precision: precision, pool: pool)  // [T, H, D]
-        innerNorm?.apply(attended, rows: n, into: attended, pool: pool)
-        output.apply(attended, count: n, into: workspace.branch.pointer, pool: pool)  // [T, W]
+        self.init(
+            query: try Linear(weight: weights[0], bias: try bias("q")), key: try Linear(weight: weights[1], bias: nil),
+            value: try Linear(weight: weights[2], bias: try bias("v")),
+            innerNorm: form.hasSubNorms
+                ? try LayerNorm(source, "\(prefix).attn_norm", features: width, epsilon: configuration.normEpsilon)
+                : nil,
+            output: try Linear(source, "\(prefix).attn_out", outputs: width, inputs: width), heads: configuration.heads,
+            precision: source.precision)
     }
 }
 
@@ -132,7 +101,7 @@ private struct EvaFeedForward: Sendable {
     }
 
     /// workspace.branch[T, W] = Wdown · activated(x), x: [T, W].
-    func apply(_ x: UnsafePointer<Float>, _ workspace: EvaWorkspace, pool: ThreadPool) {
+    func apply(_ x: UnsafePointer<Float>, _ workspace: EncoderWorkspace, pool: ThreadPool) {
         let (n, inner) = (workspace.tokenCount, up.weight.rows)
         var wide = workspace.inner.pointer
         if let gate, let gated = workspace.gate?.pointer {
@@ -146,56 +115,4 @@ private struct EvaFeedForward: Sendable {
         innerNorm?.apply(wide, rows: n, into: wide, pool: pool)
         down.apply(wide, count: n, into: workspace.branch.pointer, pool: pool)  // [T, W]
     }
-}
-
-/// Memory of one pass.
-final class EvaWorkspace {
-    let tokenCount: Int
-    /// [T, W]
-    let hidden: FloatBuffer
-    let branch: FloatBuffer
-    let queries: FloatBuffer
-    let keys: FloatBuffer
-    let values: FloatBuffer
-    let attended: FloatBuffer
-    /// [T, F]
-    let inner: FloatBuffer
-    /// [T, F], of SwiGLU
-    let gate: FloatBuffer?
-    /// [P, 3·p·p]
-    let patches: FloatBuffer
-    /// [threads, T]
-    let scores: FloatBuffer
-    /// Every token sees every token.
-    let slots: [UnsafePointer<Int32>?]
-    let lengths: [Int32]
-    private let order: UnsafeMutableBufferPointer<Int32>
-
-    init(_ configuration: EvaVisionConfiguration, threadCount: Int) throws(ModelError) {
-        let (tokens, width) = (configuration.tokenCount, configuration.width)
-        func reserve(_ rows: Int, _ columns: Int) throws(ModelError) -> FloatBuffer {
-            let (count, overflow) = rows.multipliedReportingOverflow(by: columns)
-            guard !overflow, let buffer = FloatBuffer(count: count) else {
-                throw .outOfMemory(what: "a picture's activations", bytes: overflow ? Int.max : count * 4)
-            }
-            return buffer
-        }
-        tokenCount = tokens
-        hidden = try reserve(tokens, width)
-        branch = try reserve(tokens, width)
-        queries = try reserve(tokens, width)
-        keys = try reserve(tokens, width)
-        values = try reserve(tokens, width)
-        attended = try reserve(tokens, width)
-        inner = try reserve(tokens, configuration.feedForwardWidth)
-        gate = configuration.form.isGated ? try reserve(tokens, configuration.feedForwardWidth) : nil
-        patches = try reserve(tokens - 1, configuration.patchFeatures)
-        scores = try reserve(threadCount, tokens)
-        order = .allocate(capacity: tokens)
-        for token in 0..<tokens { order.initializeElement(at: token, to: Int32(token)) }
-        slots = Array(repeating: order.baseAddress.map { UnsafePointer($0) }, count: tokens)
-        lengths = Array(repeating: Int32(tokens), count: tokens)
-    }
-
-    deinit { order.deallocate() }
 }

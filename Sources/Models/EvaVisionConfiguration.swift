@@ -2,9 +2,7 @@ import Tensor
 
 /// The sizes of an EVA vision transformer.
 package struct EvaVisionConfiguration: Sendable, Equatable {
-    /// Side of the square picture, and of a patch, in pixels.
-    package let imageSize: Int
-    package let patchSize: Int
+    package let grid: PictureGrid
     package let width: Int
     package let layerCount: Int
     package let heads: Int
@@ -16,8 +14,7 @@ package struct EvaVisionConfiguration: Sendable, Equatable {
         imageSize: Int, patchSize: Int, width: Int, layerCount: Int, heads: Int, feedForwardWidth: Int,
         normEpsilon: Float, form: EvaVisionForm = EvaVisionForm()
     ) {
-        self.imageSize = imageSize
-        self.patchSize = patchSize
+        grid = PictureGrid(imageSize: imageSize, patchSize: patchSize)
         self.width = width
         self.layerCount = layerCount
         self.heads = heads
@@ -26,13 +23,7 @@ package struct EvaVisionConfiguration: Sendable, Equatable {
         self.form = form
     }
 
-    /// Patches along a side.
-    package var gridSide: Int { imageSize / patchSize }
-    /// T.
-    package var tokenCount: Int { 1 + gridSide * gridSide }
     package var headSize: Int { width / heads }
-    /// Features of a patch: channels, rows, columns.
-    package var patchFeatures: Int { 3 * patchSize * patchSize }
 }
 
 /// What differs between the sizes of EVA-CLIP and EVA-02-CLIP beside their sizes; as it stands, Emu2's encoder.

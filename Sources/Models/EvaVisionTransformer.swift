@@ -11,12 +11,8 @@ import Tensor
 /// The visual encoder of EVA-CLIP, EVA-02-CLIP and Emu2.
 package struct EvaVisionTransformer: Sendable {
     package let configuration: EvaVisionConfiguration
-    /// v.patch_embd: [W, 3·p·p]
-    private let patchEmbedding: Linear
-    /// v.class_embd: [W]
-    private let classToken: [Float]
-    /// v.position_embd.weight: [T, W]
-    private let positions: [Float]
+    /// v.patch_embd, v.class_embd, v.position_embd
+    private let patches: PatchEmbedding
     /// v.blk.0, v.blk.1, …
     private let blocks: [EvaBlock]
     /// v.post_ln: [W]; absent in Emu2.
@@ -32,15 +28,11 @@ package struct EvaVisionTransformer: Sendable {
     package func hiddenStates(
         pixels: [Float], pool: ThreadPool, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> FloatBuffer? {
-        let (side, width) = (configuration.imageSize, configuration.width)
-        precondition(pixels.count == 3 * side * side, "pixels of another size than the encoder's")
-        let workspace = try EvaWorkspace(configuration, threadCount: pool.threadCount)
+        let workspace = try EncoderWorkspace(
+            configuration.grid, width: configuration.width, feedForwardWidth: configuration.feedForwardWidth,
+            isGated: configuration.form.isGated, threadCount: pool.threadCount)
         let hidden = workspace.hidden.pointer
-        embedPatches(pixels, workspace, pool)
-        for feature in 0..<width { hidden[feature] = classToken[feature] }
-        positions.withUnsafeBufferPointer { positions in
-            if let base = positions.baseAddress { Kernels.add(hidden, base, count: positions.count) }
-        }
+        patches.apply(pixels, workspace, pool: pool)
         for (layer, block) in blocks.enumerated() {
             let isDone = pool.cancellable(isCancelled) { block.apply(workspace, angles: angles, pool: pool) }
             guard isDone else { return nil }
@@ -50,31 +42,11 @@ package struct EvaVisionTransformer: Sendable {
         return workspace.hidden
     }
 
-    /// hidden[1..., W] = the convolution whose stride is its kernel's side: a product over each patch.
-    private func embedPatches(_ pixels: [Float], _ workspace: EvaWorkspace, _ pool: ThreadPool) {
-        let (side, patch, grid) = (configuration.imageSize, configuration.patchSize, configuration.gridSide)
-        let patches = workspace.patches.pointer  // [P, 3, p, p]
-        var at = 0
-        for row in 0..<grid {
-            for column in 0..<grid {
-                for channel in 0..<3 {
-                    for line in 0..<patch {
-                        let from = (channel * side + row * patch + line) * side + column * patch
-                        for index in 0..<patch { patches[at + index] = pixels[from + index] }
-                        at += patch
-                    }
-                }
-            }
-        }
-        patchEmbedding.apply(
-            patches, count: grid * grid, into: workspace.hidden.pointer + configuration.width, pool: pool)
-    }
-
     /// Bytes of activations of one pass, as near as matters for planning.
     static func workspaceBytes(_ configuration: EvaVisionConfiguration) -> Int {
-        let inner = (configuration.form.isGated ? 2 : 1) * configuration.feedForwardWidth
-        let columns = 6 * configuration.width + inner + configuration.patchFeatures
-        return configuration.tokenCount * columns * MemoryLayout<Float>.stride
+        EncoderWorkspace.bytes(
+            configuration.grid, width: configuration.width, feedForwardWidth: configuration.feedForwardWidth,
+            isGated: configuration.form.isGated)
     }
 
     // MARK: Loading
@@ -82,14 +54,7 @@ package struct EvaVisionTransformer: Sendable {
     /// Takes the weights `v.*`, where they lie; every shape is checked.
     init(_ source: TensorSource, _ configuration: EvaVisionConfiguration) throws(ModelError) {
         self.configuration = configuration
-        let (width, patch) = (configuration.width, configuration.patchSize)
-        patchEmbedding = try Linear(
-            weight: try source.projection(
-                "v.patch_embd.weight", rows: width, columns: configuration.patchFeatures,
-                shape: [patch, patch, 3, width]),
-            bias: try source.vector("v.patch_embd.bias", count: width))
-        classToken = try source.values("v.class_embd", shape: [width])
-        positions = try source.values("v.position_embd.weight", shape: [width, configuration.tokenCount])
+        patches = try PatchEmbedding(source, configuration.grid, width: configuration.width, hasBias: true)
         var blocks = [EvaBlock]()
         for index in 0..<configuration.layerCount {
             blocks.append(try EvaBlock(source, prefix: "v.blk.\(index)", configuration))
@@ -97,7 +62,8 @@ package struct EvaVisionTransformer: Sendable {
         self.blocks = blocks
         finalNorm =
             configuration.form.hasFinalNorm
-            ? try LayerNorm(source, "v.post_ln", features: width, epsilon: configuration.normEpsilon) : nil
+            ? try LayerNorm(source, "v.post_ln", features: configuration.width, epsilon: configuration.normEpsilon)
+            : nil
         angles = configuration.form.rotary.map { Self.angles($0, configuration) }
     }
 
@@ -107,7 +73,7 @@ package struct EvaVisionTransformer: Sendable {
     ) -> RotaryAngles {
         let quarter = configuration.headSize / 4
         return RotaryAngles(
-            gridSide: configuration.gridSide, spacing: Double(rotary.gridSide) / Double(configuration.gridSide),
+            gridSide: configuration.grid.side, spacing: Double(rotary.gridSide) / Double(configuration.grid.side),
             inverseFrequencies: (0..<quarter).map { pow(rotary.base, -Double($0) / Double(quarter)) },
             layout: .interleaved)
     }

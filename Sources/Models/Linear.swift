@@ -1,33 +1,38 @@
 import ModelFiles
 import Tensor
 
-/// A projection: `NAME.weight` [outputs, inputs] and, where the file has it, `NAME.bias` [outputs].
+/// A projection: `NAME.weight` [outputs, inputs] and, where the file has them, `NAME.bias` [outputs] and `NAME.scale`
+/// [outputs], by which weights that are whole numbers are to be multiplied.
 struct Linear: Sendable {
     let weight: WeightMatrix
+    private let scale: FloatBuffer?
     private let bias: FloatBuffer?
-    private var biasPointer: UnsafePointer<Float>? { bias.map { UnsafePointer($0.pointer) } }
 
-    init(weight: WeightMatrix, bias: [Float]?) throws(ModelError) {
+    init(weight: WeightMatrix, scale: [Float]? = nil, bias: [Float]?) throws(ModelError) {
         self.weight = weight
-        guard let bias else {
-            self.bias = nil
-            return
-        }
-        // In memory of its own, since several projections are computed at once.
-        guard let buffer = FloatBuffer(count: bias.count) else {
-            throw .outOfMemory(what: "weights", bytes: bias.count * MemoryLayout<Float>.stride)
-        }
-        for (index, value) in bias.enumerated() { buffer.pointer[index] = value }
-        self.bias = buffer
+        self.scale = try Self.buffer(scale)
+        self.bias = try Self.buffer(bias)
     }
 
     init(_ source: TensorSource, _ name: String, outputs: Int, inputs: Int) throws(ModelError) {
         let weight = try source.projection("\(name).weight", rows: outputs, columns: inputs)
-        let bias = source.contains("\(name).bias") ? try source.vector("\(name).bias", count: outputs) : nil
-        try self.init(weight: weight, bias: bias)
+        func vector(_ name: String) throws(ModelError) -> [Float]? {
+            source.contains(name) ? try source.vector(name, count: outputs) : nil
+        }
+        try self.init(weight: weight, scale: try vector("\(name).scale"), bias: try vector("\(name).bias"))
     }
 
-    /// out[N, outputs] = x[N, inputs] · weightᵀ + bias.
+    /// In memory of its own, since several projections are computed at once.
+    private static func buffer(_ values: [Float]?) throws(ModelError) -> FloatBuffer? {
+        guard let values else { return nil }
+        guard let buffer = FloatBuffer(count: values.count) else {
+            throw .outOfMemory(what: "weights", bytes: values.count * MemoryLayout<Float>.stride)
+        }
+        for (index, value) in values.enumerated() { buffer.pointer[index] = value }
+        return buffer
+    }
+
+    /// out[N, outputs] = x[N, inputs] · weightᵀ · scale + bias.
     func apply(
         _ x: UnsafePointer<Float>, count: Int, into out: UnsafeMutablePointer<Float>, pool: ThreadPool
     ) {
@@ -39,7 +44,11 @@ struct Linear: Sendable {
         _ projections: [(Linear, UnsafeMutablePointer<Float>)], to x: UnsafePointer<Float>, count: Int,
         pool: ThreadPool
     ) {
-        let products = projections.map { WeightMatrix.Product(matrix: $0.weight, bias: $0.biasPointer, out: $1) }
+        let products = projections.map {
+            WeightMatrix.Product(
+                matrix: $0.weight, scale: $0.scale.map { UnsafePointer($0.pointer) },
+                bias: $0.bias.map { UnsafePointer($0.pointer) }, out: $1)
+        }
         WeightMatrix.multiply(x, count: count, products, pool: pool)
     }
 }

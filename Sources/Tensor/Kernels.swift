@@ -50,6 +50,11 @@ package enum Kernels {
         emu_gelu(pool.handle, x, rows, columns)
     }
 
+    /// x[N, K] = x · sigmoid(1.702 · x): GELU as CLIP has it.
+    package static func quickGELU(_ x: UnsafeMutablePointer<Float>, rows: Int, columns: Int, pool: ThreadPool) {
+        emu_quick_gelu(pool.handle, x, rows, columns)
+    }
+
     /// Rotates query or key heads x[N, heads, headSize] in place.
     package static func rotate(
         _ x: UnsafeMutablePointer<Float>, rows: Int, heads: Int, headSize: Int, angles: RotaryAngles, pool: ThreadPool

@@ -70,12 +70,17 @@ package struct WeightMatrix: @unchecked Sendable {
     /// One of several products with the same activations.
     package struct Product {
         let matrix: WeightMatrix
+        let scale: UnsafePointer<Float>?
         let bias: UnsafePointer<Float>?
         let out: UnsafeMutablePointer<Float>
 
-        /// out[N, rows] = x · matrixᵀ + bias[rows].
-        package init(matrix: WeightMatrix, bias: UnsafePointer<Float>?, out: UnsafeMutablePointer<Float>) {
+        /// out[N, rows] = x · matrixᵀ · scale[rows] + bias[rows]; without a scale or a bias as if it were 1, or 0.
+        package init(
+            matrix: WeightMatrix, scale: UnsafePointer<Float>? = nil, bias: UnsafePointer<Float>?,
+            out: UnsafeMutablePointer<Float>
+        ) {
             self.matrix = matrix
+            self.scale = scale
             self.bias = bias
             self.out = out
         }
@@ -93,7 +98,7 @@ package struct WeightMatrix: @unchecked Sendable {
             let packed = products.map {
                 emu_packed_product(
                     type: $0.matrix.type.rawValue, packed: $0.matrix.packed?.bytes, rows: $0.matrix.rows,
-                    bias: $0.bias, out: $0.out)
+                    scale: $0.scale, bias: $0.bias, out: $0.out)
             }
             emu_packed_multiply(pool.handle, packed, packed.count, x, count, columns, scratch)
             return
@@ -101,8 +106,8 @@ package struct WeightMatrix: @unchecked Sendable {
         for product in products {
             let matrix = product.matrix
             emu_matmul(
-                pool.handle, matrix.type.rawValue, matrix.bytes, matrix.rowBytes, product.bias, matrix.rows,
-                matrix.columns, x, count, product.out)
+                pool.handle, matrix.type.rawValue, matrix.bytes, matrix.rowBytes, product.scale, product.bias,
+                matrix.rows, matrix.columns, x, count, product.out)
         }
     }
 

@@ -28,7 +28,7 @@ import Tokenization
 
     @Test func theEncoderIsWhatItsEquationsSay() throws {
         try withModel { _, model in
-            let pixels = try model.pixels(of: Self.picture(1))
+            let pixels = try model.configuration.preprocessing.pixels(of: Self.picture(1))
             let found = try #require(try model.visual.hiddenStates(pixels: pixels, pool: ThreadPool(threadCount: 2)))
             let expected = PlainEva(TinyModel.emu2()).hiddenStates(pixels.map(Double.init))
             let scale = expected.map(abs).max() ?? 0
@@ -54,7 +54,7 @@ import Tokenization
     @Test func aPictureIsSquashedAndNormalised() throws {
         try withModel { _, model in
             let image = try #require(PixelImage(width: 2, height: 1, bytes: [255, 0, 128, 255, 0, 128]))
-            let pixels = try model.pixels(of: image)
+            let pixels = try model.configuration.preprocessing.pixels(of: image)
             #expect(pixels.count == 3 * 64)
             let expected: [Float] = [(1 - 0.48145466) / 0.26862954, -0.4578275 / 0.26130258]
             #expect(abs(pixels[0] - expected[0]) < 1e-6 && abs(pixels[64] - expected[1]) < 1e-6)
@@ -63,7 +63,7 @@ import Tokenization
 
     @Test func everyThreadCountAndVariantGivesTheSameBits() throws {
         try withModel { _, model in
-            let pixels = try model.pixels(of: Self.picture(1))
+            let pixels = try model.configuration.preprocessing.pixels(of: Self.picture(1))
             var expected: [Float]?
             try Kernels.withEachVariant { variant in
                 for threads in [1, 3] {
@@ -81,7 +81,7 @@ import Tokenization
         try withModel { _, model in
             var done = [Int]()
             let hidden = try model.visual.hiddenStates(
-                pixels: model.pixels(of: Self.picture(1)), pool: ThreadPool(threadCount: 1),
+                pixels: model.configuration.preprocessing.pixels(of: Self.picture(1)), pool: ThreadPool(threadCount: 1),
                 isCancelled: { !done.isEmpty }, progress: { done.append($0) })
             #expect(hidden == nil && done == [1])
         }

@@ -7,8 +7,8 @@ package struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure speed and accuracy.",
         version: "emuchat \(emuchatVersion)",
         subcommands: [
-            SpeedCommand.self, LimitsCommand.self, EncodeCommand.self, PerplexityCommand.self, ParityCommand.self,
-            SessionsBenchCommand.self, SynthCommand.self, UICommand.self,
+            SpeedCommand.self, LimitsCommand.self, EncodeCommand.self, FeaturesCommand.self, PerplexityCommand.self,
+            ParityCommand.self, SessionsBenchCommand.self, SynthCommand.self, UICommand.self,
         ])
 
     package init() {}

@@ -14,15 +14,17 @@ struct VisionParity {
     private static let pixelLimit = 1.0 / 255
 
     func compare(_ comparison: inout ParityComparison) throws {
-        let pixels = try golden.pictures.map { try $0.map(model.pixels(of:)) }
+        let pixels = try golden.pictures.map { try $0.map(model.configuration.preprocessing.pixels(of:)) }
         try comparePixels("pixels", pixels, &comparison)
-        try comparePixels("box_pixels", try golden.boxPictures.map { try $0.map(model.pixels(of:)) }, &comparison)
+        try comparePixels(
+            "box_pixels", try golden.boxPictures.map { try $0.map(model.configuration.preprocessing.pixels(of:)) },
+            &comparison)
         // The recorded pixels go in, so that a difference of the decoder does not hide one of the encoder.
         guard let first = recordedPixels(0) ?? (pixels.first ?? nil) else { return }
         let vision = model.configuration.vision
         if let hidden = try model.visual.hiddenStates(pixels: first, pool: pool) {
             try compare(
-                "vit_hidden", hidden.values(0..<hidden.count), [1, vision.tokenCount, vision.width], &comparison)
+                "vit_hidden", hidden.values(0..<hidden.count), [1, vision.grid.tokenCount, vision.width], &comparison)
             let embeddings = model.pooled(hidden, to: model.imageSlots)
             try compare("image_embeds", embeddings, [1, model.imageSlots, vision.width], &comparison)
             try compare(
@@ -39,7 +41,7 @@ struct VisionParity {
 
     /// What was recorded of a picture where it has this encoder's size.
     private func recordedPixels(_ index: Int) -> [Float]? {
-        let size = 3 * model.configuration.vision.imageSize * model.configuration.vision.imageSize
+        let size = 3 * model.configuration.vision.grid.imageSize * model.configuration.vision.grid.imageSize
         guard let all = try? golden.tensors.floats("pixels"), all.count >= (index + 1) * size else { return nil }
         return Array(all[index * size..<(index + 1) * size])
     }
@@ -49,7 +51,7 @@ struct VisionParity {
     ) throws {
         let found = pixels.compactMap(\.self)
         guard found.count == pixels.count, golden.tensors.tensors[item] != nil else { return }
-        let side = model.configuration.vision.imageSize
+        let side = model.configuration.vision.grid.imageSize
         comparison.compare(
             ParityComparison.noCase, tensor: item, found: found.flatMap(\.self),
             expected: try golden.tensors.floats(item), shape: [found.count, 3, side, side], limit: Self.pixelLimit,
@@ -59,10 +61,11 @@ struct VisionParity {
     /// The largest difference on the scale of 0 to 1 that the bytes had before they were normalised.
     private func largestStep(_ found: [Float], _ expected: [Float]) -> Double {
         guard found.count == expected.count else { return .infinity }
-        let plane = model.configuration.vision.imageSize * model.configuration.vision.imageSize
+        let plane = model.configuration.vision.grid.imageSize * model.configuration.vision.grid.imageSize
         var largest: Float = 0
         for index in found.indices {
-            let difference = abs(found[index] - expected[index]) * model.configuration.deviation[index / plane % 3]
+            let difference =
+                abs(found[index] - expected[index]) * model.configuration.preprocessing.deviation[index / plane % 3]
             guard difference.isFinite else { return .infinity }
             largest = max(largest, difference)
         }

@@ -72,9 +72,10 @@ bool emu_can_convert_to(int32_t type);
 /// weight is not a finite number, does not fit, or cannot be stored as `to`; `out` is then of no use.
 bool emu_convert_weights(int32_t from, const void *in, int32_t to, void *out, size_t count);
 
-/// out[N,M] = x[N,K] · weightsᵀ, weights[M,K] of a GGML type with `row_bytes` bytes a row, plus bias[M] unless NULL.
-void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *bias, size_t m, size_t k,
-                const float *x, size_t n, float *out);
+/// out[N,M] = x[N,K] · weightsᵀ, weights[M,K] of a GGML type with `row_bytes` bytes a row; times scale[M] unless NULL,
+/// plus bias[M] unless NULL.
+void emu_matmul(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, const float *scale,
+                const float *bias, size_t m, size_t k, const float *x, size_t n, float *out);
 
 /// out[N,K] = x / sqrt(mean(x²) + epsilon) * weight[K], row by row. `out` may be `x`.
 void emu_rms_norm(emu_pool *pool, const float *x, const float *weight, float epsilon, size_t n, size_t k, float *out);
@@ -85,6 +86,9 @@ void emu_layer_norm(emu_pool *pool, const float *x, const float *weight, const f
 
 /// x[i] = x/2 * (1 + erf(x / √2)), x[N,K]: GELU as it is defined.
 void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k);
+
+/// x[i] = x * sigmoid(1.702 * x), x[N,K]: what CLIP has for GELU.
+void emu_quick_gelu(emu_pool *pool, float *x, size_t n, size_t k);
 
 /// Rotates pairs of x[N,H,D] in place by tables cosine[N,R/2] and sine[N,R/2] over the first R features of a head.
 /// `half_split` pairs feature i with i + R/2 (Hugging Face); otherwise 2i with 2i + 1 (original LLaMA).
@@ -148,11 +152,12 @@ int64_t emu_packed_offset(int32_t type, size_t row, size_t columns);
 void emu_pack(emu_pool *pool, int32_t type, const void *weights, size_t row_bytes, size_t rows, size_t columns,
               void *packed);
 
-/// out[N, rows] = x · weightsᵀ + bias[rows] unless NULL.
+/// out[N, rows] = x · weightsᵀ, times scale[rows] unless NULL, plus bias[rows] unless NULL.
 typedef struct {
     int32_t type;
     const void *packed;
     size_t rows;
+    const float *scale;
     const float *bias;
     float *out;
 } emu_packed_product;
