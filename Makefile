@@ -44,12 +44,14 @@ run: build ## set up, build, open the chat (ARGS='--model FILE' and other option
 
 test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
 	@.setup/build $(TESTS) -c release $(build_tests)
+	@.setup/vision $(TESTS)/release/emuchat
 	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
 
 check: check-address check-thread check-crash ## parsers and engine under sanitizers, writers of sessions under SIGKILL
 
 build: setup ## set up and build, in release
 	@.setup/build $(BUILD) -c release
+	@.setup/vision $(BUILD)/release/emuchat
 
 setup:
 	@.setup/check $(BUILD)

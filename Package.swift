@@ -49,7 +49,7 @@ let package = Package(
             name: "Tokenization", dependencies: ["Generation", "ModelFiles"],
             swiftSettings: swiftSettings),
         .target(
-            name: "Models", dependencies: ["Tensor", "ModelFiles", "Pixels"],
+            name: "Models", dependencies: ["Tensor", "ModelFiles", "Paths", "Pixels"],
             swiftSettings: swiftSettings),
         .target(
             name: "Conversion", dependencies: ["Models", "ModelFiles", "Tensor", "Digest", "Paths"],

@@ -206,6 +206,7 @@ struct AskCommand: AsyncParsableCommand {
             return "[Image #\(number - clips)]"
         }
         let name = SanitizedText.clean(model.name, newlines: .joined)
-        return "emuchat: \(name) cannot see pictures: it answers without \(unseen.joined(separator: ", ")).\n"
+        let remedy = model.sightRemedy.map { " (\($0))" } ?? ""
+        return "emuchat: \(name) cannot see pictures\(remedy): it answers without \(unseen.joined(separator: ", ")).\n"
     }
 }

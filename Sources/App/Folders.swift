@@ -21,8 +21,29 @@ enum Folders {
     /// Sets of examples.
     static var examples: URL { data.appendingPathComponent("examples") }
 
-    /// The language model that `make run` fetches.
-    static var builtInModel: URL { cache.appendingPathComponent("models/SmolLM2-135M-Instruct.Q4_1.gguf") }
+    /// What `make run` fetches and makes.
+    static var models: URL { cache.appendingPathComponent("models") }
+
+    /// The model that answers where none is named: the small one that sees, or without its files the one for text.
+    static var builtInModel: URL {
+        smallModelProblem == nil && isThere(smallModel) ? models.appendingPathComponent(smallModel) : textModel
+    }
+
+    /// What keeps the built-in model from seeing, and what to do about it; nil where nothing does, or where this copy of
+    /// the program has no such model at all.
+    static var smallModelProblem: String? {
+        guard isThere(smallModel), !isThere(visualEncoder) else { return nil }
+        return "its visual encoder, \(visualEncoder), is not there; `make run` in the project's folder fetches it"
+    }
+
+    private static let smallModel = "emuchat-nano.gguf"
+    private static let visualEncoder = "clip-vit-base-patch16.gguf"
+    /// The language model, part of the small one.
+    private static var textModel: URL { models.appendingPathComponent("SmolLM2-135M-Instruct.Q4_1.gguf") }
+
+    private static func isThere(_ name: String) -> Bool {
+        FileManager.default.fileExists(atPath: models.appendingPathComponent(name).path)
+    }
 
     /// What was made of pictures, so that none is encoded twice.
     static var pictureStore: CacheStore { CacheStore(folder: cache.appendingPathComponent("pictures")) }

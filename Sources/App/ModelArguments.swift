@@ -64,7 +64,8 @@ package struct ModelArguments: ParsableArguments {
     var options: ModelOptions {
         ModelOptions(
             contextLength: context, threadCount: threads, cacheType: cache?.type, precision: precision,
-            templateName: template)
+            templateName: template, configurationFolders: [Folders.models.path],
+            sightRemedy: model == nil ? Folders.smallModelProblem : nil)
     }
 
     /// Maps the model and starts the engine.

@@ -43,7 +43,8 @@ struct ModelCommand: AsyncParsableCommand {
     func run() async throws {
         let report: ModelReport
         do throws(ModelError) {
-            let opened = try ModelRegistry.open(path: (file as NSString).expandingTildeInPath)
+            let opened = try ModelRegistry.open(
+                path: (file as NSString).expandingTildeInPath, configurationFolders: [Folders.models.path])
             let precision = precision ?? .usual(for: opened)
             report = ModelReport(
                 opened, contextLength: context, cacheType: cache?.type ?? precision.usualCacheType,
@@ -130,7 +131,7 @@ struct ModelReport {
             content.template = "unrecognised: name one with --template"
         }
         do throws(ModelError) {
-            let network = try ModelRegistry.network(of: file)
+            let network = try ModelRegistry.network(of: file, loading: .checking)
             content.runs = true
             content.sees_images = network.visual != nil
             content.image_tokens = network.visual?.imageSlots

@@ -32,7 +32,8 @@ struct TokenizeCommand: AsyncParsableCommand {
         let tokenizer: any Tokenizer
         do {
             tokenizer = try makeTokenizer(
-                from: ModelRegistry.open(path: (model as NSString).expandingTildeInPath))
+                from: ModelRegistry.open(
+                    path: (model as NSString).expandingTildeInPath, configurationFolders: [Folders.models.path]))
         } catch { throw CommandError.failed("\(error)") }
         let text = try StandardInput.readText()
         if decode {

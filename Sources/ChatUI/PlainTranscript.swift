@@ -60,7 +60,11 @@ package struct PlainTranscript: Sendable {
         let text: String
         switch state.model {
         case .loading(let loading): text = "loading \(loading.name)"
-        case .ready(let model): text = "model: \(model.name), \(model.seesImages ? "sees pictures" : "text only")"
+        case .ready(let model):
+            let sight = model.seesImages ? "sees pictures" : "text only"
+            text =
+                "model: \(model.name), "
+                + [model.epithet, sight, model.sightRemedy].compactMap(\.self).joined(separator: ", ")
         case .failed(let message): text = "error: " + message
         case .absent: return
         }

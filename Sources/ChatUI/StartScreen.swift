@@ -51,11 +51,14 @@ enum StartScreen {
         case .absent: return []
         case .ready(let model):
             let size = FigureText.parameters(model.parameterCount)
-            let sight = model.seesImages ? "text and pictures" : "text only, it cannot see pictures"
+            let sight =
+                (model.seesImages ? "text and pictures" : "text only, it cannot see pictures")
+                + (model.sightRemedy.map { ": " + $0 } ?? "")
             let context = FigureText.grouped(model.contextLength)
             // Many names end in their size.
             let name = model.name.contains(size) ? model.name : "\(model.name), \(size)"
-            text = Span("\(name) · \(model.weightType) · context \(context) · \(sight)", theme.dim)
+            let epithet = model.epithet.map { " · \($0), /help tells how to use a larger one" } ?? ""
+            text = Span("\(name)\(epithet) · \(model.weightType) · context \(context) · \(sight)", theme.dim)
         }
         return TextWrapping.wrap(SanitizedText.clean(text.text), columns: columns, style: text.style)
     }

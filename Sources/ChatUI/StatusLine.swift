@@ -32,7 +32,7 @@ enum StatusLine {
         let name: String
         switch state.model {
         case .loading(let loading): name = loading.name
-        case .ready(let model): name = model.name
+        case .ready(let model): name = model.epithet ?? model.name
         case .failed: name = "no model"
         case .absent: return nil
         }

@@ -72,6 +72,10 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var cacheType: String
     /// The size at which a picture reaches the model; nil for one that cannot see.
     package var sight: PictureSight?
+    /// What would make it see, in words; nil where nothing would, or where it does.
+    package var sightRemedy: String?
+    /// What it is called where people might expect more of it, such as `small built-in model`.
+    package var epithet: String?
     /// The preset by whose options its makers let it answer; nil where they say nothing.
     package var presetName: String?
     /// System messages that it was trained with; the first is what it is told where the user says nothing.

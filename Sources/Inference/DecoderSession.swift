@@ -14,7 +14,12 @@ package final class DecoderSession {
     }
 
     package let contextLength: Int
-    private let decoder: any Decoder
+    /// What computes the sequence; sequences with pictures where there is one of their own.
+    private let textDecoder: any Decoder
+    private let pictureDecoder: (any Decoder)?
+    /// Whether the decoder for pictures computes the sequence.
+    package private(set) var seesPictures = false
+    private var decoder: any Decoder { seesPictures ? pictureDecoder ?? textDecoder : textDecoder }
     private let pool: ThreadPool
     private var cache: KeyValueCache
     private let sequence: CacheSequence
@@ -25,10 +30,13 @@ package final class DecoderSession {
     /// The row of the workspace that the last pass's last item has.
     private var lastRow = 0
 
+    /// Sequences with pictures are computed by `pictureDecoder`, of the same sizes, where there is one.
     package init(
-        decoder: any Decoder, contextLength: Int, cacheType: GGMLType = .f32, pool: ThreadPool
+        decoder: any Decoder, pictureDecoder: (any Decoder)? = nil, contextLength: Int, cacheType: GGMLType = .f32,
+        pool: ThreadPool
     ) throws(ModelError) {
-        self.decoder = decoder
+        textDecoder = decoder
+        self.pictureDecoder = pictureDecoder
         self.contextLength = contextLength
         self.pool = pool
         let configuration = decoder.configuration
@@ -68,11 +76,21 @@ package final class DecoderSession {
     /// Keeps the common beginning of what is cached and `prompt`, except for the prompt's last token, whose logits are
     /// still wanted. Returns how many tokens were kept.
     ///
-    /// Pictures are the same where their pixels are, whatever their places in the prompt.
+    /// Pictures are the same where their pixels are, whatever their places in the prompt. Where another decoder computes
+    /// pictures nothing is kept when the first one comes or the last one goes.
     package func reuse(for prompt: [SequenceItem]) -> Int {
+        look(at: prompt[...])
         let common = zip(items, prompt).prefix { $0 == $1 }.count
         items.removeLast(items.count - min(common, max(0, prompt.count - 1)))
         return items.count
+    }
+
+    /// Chooses the decoder by whether there are pictures among the items; what the other one computed is forgotten.
+    private func look(at items: ArraySlice<SequenceItem>) {
+        let hasPictures = items.contains { $0.picture != nil }
+        guard pictureDecoder != nil, hasPictures != seesPictures else { return }
+        seesPictures = hasPictures
+        self.items = []
     }
 
     package func reuse(for prompt: [Int32]) -> Int {
@@ -95,6 +113,7 @@ package final class DecoderSession {
     ) -> Bool {
         precondition(items.count + newItems.count <= contextLength, "more tokens than the context holds")
         let rows = max(1, min(passRows ?? workspace.maximumRows, workspace.maximumRows))
+        if items.isEmpty { look(at: newItems) }
         var rest = newItems
         while !rest.isEmpty {
             let part = rest.prefix(rows)
@@ -156,6 +175,7 @@ package final class DecoderSession {
         decoder.embed(part.map(\.token)[...], into: hidden)
         for (index, item) in part.enumerated() {
             guard let place = item.picture else { continue }
+            precondition(pictureDecoder == nil || seesPictures, "a picture behind text that another decoder computed")
             guard let rows = pictures[place.key]?.rows, rows.count >= (place.row + 1) * width else {
                 preconditionFailure("a picture without its embeddings")
             }
@@ -185,9 +205,17 @@ package final class DecoderSession {
         SequenceItemCoding.encoded(items.prefix(count)).withUnsafeBytes { body([$0] + cache.bytes(first: count)) }
     }
 
+    /// Whether what is cached tells by itself which decoder computed it: not where a prompt was stopped before the first of
+    /// its pictures.
+    package var tellsItsDecoder: Bool {
+        pictureDecoder == nil || seesPictures == items.contains { $0.picture != nil }
+    }
+
     /// Takes over what `withSaved` gave of a session with the same decoder and type of cache, in place of what is cached;
     /// false, and nothing changed, when the bytes are none of this. There are no logits afterwards.
-    package func restore(_ bytes: UnsafeRawBufferPointer) -> Bool {
+    ///
+    /// `forPictures`: whether the decoder for pictures computed it; nil where that is so if there are some.
+    package func restore(_ bytes: UnsafeRawBufferPointer, forPictures: Bool? = nil) -> Bool {
         guard
             let (saved, headerBytes) = SequenceItemCoding.decoded(
                 bytes, atMost: contextLength, vocabularySize: decoder.configuration.vocabularySize),
@@ -195,6 +223,7 @@ package final class DecoderSession {
         else { return false }
         cache.load(first: saved.count, from: UnsafeRawBufferPointer(rebasing: bytes[headerBytes...]))
         items = saved
+        seesPictures = pictureDecoder != nil && (forPictures ?? saved.contains { $0.picture != nil })
         return true
     }
 

@@ -17,7 +17,7 @@ extension InferenceEngine {
     /// Writes the whole context, pictures included, under a name; nil when nothing has been read yet.
     package func park(as name: String) throws(CacheStoreError) -> ParkedContext? {
         let count = session.count
-        guard let contextStore, count > 0 else { return nil }
+        guard let contextStore, count > 0, session.tellsItsDecoder else { return nil }
         return try write(first: count, as: parkedName(name), in: contextStore)
     }
 
@@ -61,6 +61,8 @@ extension InferenceEngine {
     struct StandingContext {
         fileprivate let tokens: [Int32]
         fileprivate let name: String
+        /// Whether a decoder of its own for pictures computes it.
+        fileprivate let isForPictures: Bool
     }
 
     /// What prompts with the same system messages begin with; nil where it cannot be found again, or not sooner than
@@ -73,20 +75,25 @@ extension InferenceEngine {
             zip(items, tokens).allSatisfy({ $0 == SequenceItem(token: $1) })
         else { return nil }
         let ids = tokens.map(String.init).joined(separator: " ")
-        return StandingContext(tokens: tokens, name: entryName(["standing", ids], weights: weights))
+        let isForPictures = loadedModel.pictureDecoder != nil && items.contains { $0.picture != nil }
+        let parts = ["standing", ids] + (isForPictures ? ["pictures"] : [])
+        return StandingContext(
+            tokens: tokens, name: entryName(parts, weights: weights), isForPictures: isForPictures)
     }
 
     /// Reads the positions from disk unless they are cached.
     func restore(_ standing: StandingContext) {
         guard !session.begins(with: standing.tokens) else { return }
-        _ = contextStore?.withEntry(standing.name) { session.restore($0) ? true : nil }
+        _ = contextStore?.withEntry(standing.name) {
+            session.restore($0, forPictures: standing.isForPictures) ? true : nil
+        }
     }
 
     /// Writes the positions to disk where they are not there. What goes wrong is left: they are only computed again.
     func keep(_ standing: StandingContext) {
-        guard let contextStore, session.begins(with: standing.tokens), !contextStore.mayHold(standing.name) else {
-            return
-        }
+        guard let contextStore, session.begins(with: standing.tokens),
+            session.seesPictures == standing.isForPictures, !contextStore.mayHold(standing.name)
+        else { return }
         _ = try? write(first: standing.tokens.count, as: standing.name, in: contextStore)
     }
 

@@ -18,14 +18,18 @@ package struct ModelOptions: Sendable, Equatable {
     package var precision: Precision?
     /// Name of the chat template; nil recognises the file's.
     package var templateName: String?
-    /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights.
+    /// Where else to look for the configuration and tokenizer of a checkpoint that is one file of weights, and for the
+    /// files that a model names.
     package var configurationFolders: [String]
+    /// What would make a model that cannot see one that can, in words; nil where nothing would.
+    package var sightRemedy: String?
     /// What memory is looked for before a model is loaded; nil loads it whatever there is.
     package var memoryCheck: MemoryCheck?
 
     package init(
         contextLength: Int? = nil, threadCount: Int? = nil, cacheType: GGMLType? = .f32, precision: Precision? = .exact,
-        templateName: String? = nil, configurationFolders: [String] = [], memoryCheck: MemoryCheck? = nil
+        templateName: String? = nil, configurationFolders: [String] = [], sightRemedy: String? = nil,
+        memoryCheck: MemoryCheck? = nil
     ) {
         self.contextLength = contextLength
         self.threadCount = threadCount
@@ -33,6 +37,7 @@ package struct ModelOptions: Sendable, Equatable {
         self.precision = precision
         self.templateName = templateName
         self.configurationFolders = configurationFolders
+        self.sightRemedy = sightRemedy
         self.memoryCheck = memoryCheck
     }
 }
@@ -61,6 +66,8 @@ package final class LoadedModel: Sendable {
 
     package let file: GGUFFile
     package let decoder: any Decoder
+    /// What computes contexts with pictures; nil where it is the same.
+    package let pictureDecoder: (any Decoder)?
     /// What sees pictures; nil for a model of text.
     package let visual: (any VisualModel)?
     package let tokenizer: any Tokenizer
@@ -92,7 +99,7 @@ package final class LoadedModel: Sendable {
         // Weights stay where they lie until everything else is known to be well.
         var network: Network
         do {
-            let loading = precision == .exact ? WeightLoading(progress: progress) : WeightLoading()
+            let loading = precision == .exact ? WeightLoading(progress: progress) : .checking
             network = try ModelRegistry.network(of: file, loading: loading)
         } catch { throw .model(error) }
         do { tokenizer = try makeTokenizer(from: file) } catch { throw .tokenizer(error) }
@@ -134,7 +141,9 @@ package final class LoadedModel: Sendable {
             let loading = WeightLoading(packer: packer, progress: progress)
             do { network = try ModelRegistry.network(of: file, loading: loading) } catch { throw .model(error) }
         }
-        (decoder, visual) = (network.decoder, network.visual)
+        visual = network.visual
+        decoder = network.visual?.textDecoder ?? network.decoder
+        pictureDecoder = network.visual?.textDecoder == nil ? nil : network.decoder
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
         var description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
@@ -147,6 +156,8 @@ package final class LoadedModel: Sendable {
             PictureSight(width: model.seenSize.width, height: model.seenSize.height)
         }
         description.presetName = preset?.name
+        description.sightRemedy = visual == nil ? options.sightRemedy : nil
+        if visual is EmuchatNano { description.epithet = "small built-in model" }
         description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
         description.givesBoxes = visual != nil && template?.givesBoxes == true
         let terms = (try? file.string("general.license.terms", default: "")) ?? ""
@@ -160,7 +171,8 @@ package final class LoadedModel: Sendable {
         guard contextLength >= Self.leastContextLength, contextLength <= trained else {
             throw .invalidContext(asked: contextLength, trained: trained)
         }
-        (file, decoder, visual, tokenizer) = (other.file, other.decoder, other.visual, other.tokenizer)
+        (file, decoder, pictureDecoder) = (other.file, other.decoder, other.pictureDecoder)
+        (visual, tokenizer) = (other.visual, other.tokenizer)
         promptBuilder = other.promptBuilder
         (threadCount, cacheType, precision) = (other.threadCount, other.cacheType, other.precision)
         self.contextLength = contextLength
@@ -194,7 +206,8 @@ package final class LoadedModel: Sendable {
                 progress(done, total)
             }
             // Sizes that no shape shows, such as the number of heads and the norms' epsilon.
-            for key in file.metadata.keys.filter({ $0.hasPrefix("\(description.architecture).") }).sorted() {
+            let keyPrefix = visual?.encoderKeyPrefix ?? ""
+            for key in file.metadata.keys.filter({ $0.hasPrefix(keyPrefix) }).sorted() {
                 parts += Array("\(key) \(String(describing: file.metadata[key]))\n".utf8)
             }
             let computed = SHA256Digest(of: parts)
@@ -207,10 +220,18 @@ package final class LoadedModel: Sendable {
         of model: (any VisualModel)?, _ tokenizer: any Tokenizer, path: String
     ) throws(InferenceError) -> VisualTokens? {
         guard let model else { return nil }
-        guard
-            let tokens = VisualTokens.emu2(
-                imageSlots: model.imageSlots, frameSlots: model.frameSlots, tokenizer: tokenizer)
-        else { throw .missingPictureTokens(path: path) }
+        let tokens: VisualTokens? =
+            switch model.marking {
+            case .emu2:
+                VisualTokens.emu2(
+                    imageSlots: model.imageSlots, frameSlots: model.frameSlots, tokenizer: tokenizer)
+            case .bare(let placeholder):
+                tokenizer.controlToken(placeholder).map {
+                    VisualTokens(
+                        imageSlots: model.imageSlots, frameSlots: model.frameSlots, imageToken: $0, frameToken: $0)
+                }
+            }
+        guard let tokens else { throw .missingPictureTokens(path: path) }
         return tokens
     }
 
@@ -295,7 +316,8 @@ extension DecoderSession {
     package convenience init(model: LoadedModel, pool: ThreadPool? = nil) throws(InferenceError) {
         do {
             try self.init(
-                decoder: model.decoder, contextLength: model.contextLength, cacheType: model.cacheType,
+                decoder: model.decoder, pictureDecoder: model.pictureDecoder, contextLength: model.contextLength,
+                cacheType: model.cacheType,
                 pool: pool ?? ThreadPool(threadCount: model.threadCount))
         } catch { throw .model(error) }
     }

@@ -102,14 +102,15 @@ package struct MemoryPlan: Sendable, Equatable {
     /// In fast precision every matrix that is multiplied with is packed, and what it was packed from given back; while
     /// it is, both copies of the largest are there.
     static func weightBytes(of file: GGUFFile, precision: Precision) -> Int {
-        guard precision == .fast else { return file.size }
+        let sums = LowRankAdapters.bytes(of: file, precision)
+        guard precision == .fast else { return sum(file.size, sums) }
         var (total, largest) = (0, 0)
         for tensor in file.tensors.values {
             let packed = isMultiplied(tensor, in: file) ? WeightPacker.packedBytes(tensor.type, tensor.shape) : nil
             total = sum(total, packed ?? tensor.bytes.count)
             if packed != nil { largest = max(largest, tensor.bytes.count) }
         }
-        return sum(total, largest)
+        return sum(sum(total, largest), sums)
     }
 
     /// Whether a matrix is more than a table of rows.

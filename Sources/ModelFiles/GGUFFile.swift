@@ -12,6 +12,8 @@ package final class GGUFFile: Sendable {
     package let version: UInt32
     /// Metadata by key.
     package let metadata: [String: GGUFValue]
+    /// Where in the file each key lies with its value.
+    private let metadataRanges: [String: Range<Int>]
     /// Tensors by name.
     package let tensors: [String: GGUFTensor]
     /// The tensors' names in file order.
@@ -33,6 +35,7 @@ package final class GGUFFile: Sendable {
         self.mapping = mapping
         version = header.version
         metadata = header.metadata
+        metadataRanges = header.metadataRanges
         tensors = header.tensors
         tensorNames = header.tensorNames
         alignment = header.alignment
@@ -41,16 +44,46 @@ package final class GGUFFile: Sendable {
 
     /// A checkpoint presented as the file that conversion would make of it: a header with the same keys, and tensors of
     /// the same names that stay in the checkpoint's files.
-    package init(path: String, header: [UInt8], tensors: [GGUFTensor], files: [MappedFile]) throws(ModelFileError) {
-        mapping = MappedFile(path: path, contents: header)
+    package convenience init(
+        path: String, header: [UInt8], tensors: [GGUFTensor], files: [MappedFile]
+    ) throws(ModelFileError) {
+        try self.init(header: MappedFile(path: path, contents: header), tensors: tensors, files: files)
+    }
+
+    /// Several files presented as one that has some keys of each and the tensors of all; `path` is what errors name.
+    package convenience init(
+        path: String, parts: [(file: GGUFFile, keys: (String) -> Bool)]
+    ) throws(ModelFileError) {
+        var keys = [UInt8]()
+        var count: UInt64 = 0
+        for part in parts {
+            for (key, range) in part.file.metadataRanges.sorted(by: { $0.key < $1.key }) where part.keys(key) {
+                keys += part.file.mapping.bytes[range]
+                count += 1
+            }
+        }
+        func littleEndian(_ number: some FixedWidthInteger) -> [UInt8] {
+            withUnsafeBytes(of: number.littleEndian) { Array($0) }
+        }
+        let header =
+            Array("GGUF".utf8) + littleEndian(UInt32(3)) + littleEndian(UInt64(0)) + littleEndian(count) + keys
+        try self.init(
+            path: path, header: header,
+            tensors: parts.flatMap { part in part.file.tensorNames.compactMap { part.file.tensors[$0] } },
+            files: parts.map(\.file.mapping))
+    }
+
+    private init(header: MappedFile, tensors: [GGUFTensor], files: [MappedFile]) throws(ModelFileError) {
+        mapping = header
         var parser = GGUFHeaderParser(mapping)
         let parsed = try parser.parse()
         version = parsed.version
         metadata = parsed.metadata
+        metadataRanges = parsed.metadataRanges
         alignment = parsed.alignment
         var byName = [String: GGUFTensor]()
         for tensor in tensors where byName.updateValue(tensor, forKey: tensor.name) != nil {
-            throw .duplicateTensor(path: path, name: tensor.name)
+            throw .duplicateTensor(path: header.path, name: tensor.name)
         }
         self.tensors = byName
         tensorNames = tensors.map(\.name)

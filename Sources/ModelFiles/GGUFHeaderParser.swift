@@ -4,6 +4,8 @@ import Tensor
 struct GGUFHeader {
     var version: UInt32
     var metadata: [String: GGUFValue]
+    /// Where each key lies with its value.
+    var metadataRanges: [String: Range<Int>]
     var tensors: [String: GGUFTensor]
     var tensorNames: [String]
     var alignment: Int
@@ -38,12 +40,13 @@ struct GGUFHeaderParser {
         // A tensor's description takes at least 24 bytes, a key with its value at least 14.
         let tensorCount = try count("the number of tensors", limit: Limit.tensors, bytesEach: 24)
         let keyCount = try count("the number of keys", limit: Limit.keys, bytesEach: 14)
-        let metadata = try parseMetadata(count: keyCount)
+        let (metadata, ranges) = try parseMetadata(count: keyCount)
         let alignment = try alignment(of: metadata)
         let descriptions = try parseDescriptions(count: tensorCount)
         let (tensors, names) = try place(descriptions, alignment: alignment)
         return GGUFHeader(
-            version: version, metadata: metadata, tensors: tensors, tensorNames: names, alignment: alignment)
+            version: version, metadata: metadata, metadataRanges: ranges, tensors: tensors, tensorNames: names,
+            alignment: alignment)
     }
 
     private mutating func parseVersion() throws(ModelFileError) -> UInt32 {
@@ -70,17 +73,22 @@ struct GGUFHeaderParser {
 
     // MARK: Metadata
 
-    private mutating func parseMetadata(count: Int) throws(ModelFileError) -> [String: GGUFValue] {
+    private mutating func parseMetadata(
+        count: Int
+    ) throws(ModelFileError) -> (values: [String: GGUFValue], ranges: [String: Range<Int>]) {
         var metadata = [String: GGUFValue]()
+        var ranges = [String: Range<Int>]()
         for index in 0..<count {
+            let start = cursor.offset
             let key = try name(limit: Limit.keyBytes, "key \(index + 1) of \(count)")
             let type = try valueType("the type of \(key)")
             let value = try parseValue(type, key)
             guard metadata.updateValue(value, forKey: key) == nil else {
                 throw .duplicateKey(path: file.path, key: key)
             }
+            ranges[key] = start..<cursor.offset
         }
-        return metadata
+        return (metadata, ranges)
     }
 
     /// A name that is not empty and valid UTF-8.

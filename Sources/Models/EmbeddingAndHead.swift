@@ -16,9 +16,8 @@ struct EmbeddingAndHead: Sendable {
         let (rows, width) = (configuration.vocabularySize, configuration.width)
         embedding = try source.matrix("token_embd.weight", rows: rows, columns: width)
         norm = try RMSNorm(source, "output_norm", features: width, epsilon: epsilon)
-        head =
-            source.contains("output.weight")
-            ? try source.projection("output.weight", rows: rows, columns: width) : source.packed(embedding)
+        head = try source.projection(
+            source.contains("output.weight") ? "output.weight" : "token_embd.weight", rows: rows, columns: width)
     }
 
     /// out[N, W] = the tokens' rows of the embedding.

@@ -27,6 +27,8 @@ package struct Emu2: VisualModel {
     }
     package var preprocessingName: String { configuration.preprocessing.name }
     package var encoderPrefix: String { "v." }
+    package var encoderKeyPrefix: String { "emu2." }
+    package var marking: PictureMarking { .emu2 }
     package var encoderLayerCount: Int { configuration.vision.layerCount }
     package var encoderWorkspaceBytes: Int { EvaVisionTransformer.workspaceBytes(configuration.vision) }
 

@@ -129,15 +129,21 @@ package struct Emu2Checkpoint: Sendable {
 }
 
 extension ModelRegistry {
-    /// Opens a GGUF file, or a checkpoint as one: a folder, or a single file of weights.
+    /// Opens a GGUF file, one that names others together with these, or a checkpoint as one: a folder, or a single file of
+    /// weights.
     ///
-    /// `configurationFolders`: where else to look for the configuration and tokenizer of weights that come alone.
+    /// `configurationFolders`: where else to look for the configuration and tokenizer of weights that come alone, and for
+    /// the files that a GGUF names.
     package static func open(path: String, configurationFolders: [String] = []) throws(ModelError) -> GGUFFile {
+        guard Checkpoint.isCheckpoint(path) else {
+            let file: GGUFFile
+            do { file = try GGUFFile(path: path) } catch { throw .file(error) }
+            return try EmuchatNano.whole(file, folders: configurationFolders)
+        }
         let checkpoint: Checkpoint
-        do throws(ModelFileError) {
-            guard Checkpoint.isCheckpoint(path) else { return try GGUFFile(path: path) }
-            checkpoint = try Checkpoint(path: path, configurationFolders: configurationFolders)
-        } catch { throw .file(error) }
+        do { checkpoint = try Checkpoint(path: path, configurationFolders: configurationFolders) } catch {
+            throw .file(error)
+        }
         return try Emu2Checkpoint(checkpoint).file()
     }
 }

@@ -25,6 +25,9 @@ extension ModelError: CustomStringConvertible {
         case .missingTokenizer(let path):
             "\(shown(path)): expected tokenizer.model beside it, found none. "
                 + "Put it there, or name its folder with --configuration."
+        case .missingPart(let path, let part, let folders):
+            "\(shown(path)): consists of several files, of which \(shown(part)) is in none of "
+                + "\(folders.map(shown).joined(separator: ", ")). Run `make run` in the project's folder, which fetches it."
         case .unsupportedType(let path, let tensor, let type):
             "\(shown(path)): \(shown(tensor)): stored as \(type), which cannot be computed with. "
                 + "Get the model in Q4_1, Q8_0 or another common type."

@@ -12,6 +12,8 @@ package enum ModelError: Error, Sendable, Equatable {
     /// The first of `count` tensors that no part of the model has.
     case unexpectedWeights(path: String, tensor: String, count: Int)
     case missingTokenizer(path: String)
+    /// A file that a model consists of lies in none of the folders where it is looked for.
+    case missingPart(path: String, part: String, folders: [String])
     case unsupportedType(path: String, tensor: String, type: String)
     /// A hyper-parameter outside of what the architecture allows.
     case invalidParameter(path: String, key: String, found: String, expected: String)

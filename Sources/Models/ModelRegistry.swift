@@ -25,6 +25,8 @@ package struct Network: Sendable {
 package enum ModelRegistry {
     private static let families: [String: @Sendable (GGUFFile, WeightLoading) throws(ModelError) -> Network] = [
         "emu2": { (file, loading) throws(ModelError) in Network(try Emu2(file: file, loading: loading)) },
+        "emuchat-nano": { (file, loading) throws(ModelError) in Network(try EmuchatNano(file: file, loading: loading))
+        },
         "gemma3": { (file, loading) throws(ModelError) in Network(try Gemma3Decoder(file: file, loading: loading)) },
         "llama": { (file, loading) throws(ModelError) in Network(try LlamaDecoder(file: file, loading: loading)) },
         "qwen2": { (file, loading) throws(ModelError) in Network(try Qwen2Decoder(file: file, loading: loading)) },

@@ -5,21 +5,36 @@ import Tensor
 package struct WeightLoading {
     /// Makes weights ready for products in fast precision; nil leaves them where they lie.
     let packer: WeightPacker?
+    /// Whether weights are made that lie in no file, such as sums with those of adapters.
+    let derives: Bool
     /// Told the bytes of the tensors that are done, and of all.
     let progress: (_ done: Int, _ total: Int) -> Void
 
     /// Exact arithmetic unless there is a packer.
     package init(packer: WeightPacker? = nil, progress: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }) {
+        self.init(packer: packer, derives: true, progress: progress)
+    }
+
+    private init(packer: WeightPacker?, derives: Bool, progress: @escaping (_ done: Int, _ total: Int) -> Void) {
         self.packer = packer
+        self.derives = derives
         self.progress = progress
     }
+
+    /// For what checks and describes a model: everything stays where it lies, and nothing is made of it, so that it is
+    /// not fit for computing.
+    package static var checking: WeightLoading { WeightLoading(packer: nil, derives: false) { _, _ in } }
 }
 
 /// Takes tensors of a GGUF file by name, shape and use, with errors that name them.
 final class TensorSource {
     let file: GGUFFile
     private let loading: WeightLoading
+    /// What is added to projections that are taken from now on.
+    var adapters: LowRankAdapters?
     private var taken: Set<String> = []
+    /// What was taken for products, by name, so that parts of a model share it.
+    private var projections: [String: WeightMatrix] = [:]
     private let totalBytes: Int
     private var takenBytes = 0
 
@@ -50,15 +65,20 @@ final class TensorSource {
         return matrix
     }
 
-    /// A matrix that activations are multiplied with; in fast precision packed.
+    /// A matrix that activations are multiplied with; in fast precision packed. Taken again it is the same one, unless
+    /// there are adapters for it by then.
     func projection(
         _ name: String, rows: Int, columns: Int, shape: [Int]? = nil
     ) throws(ModelError) -> WeightMatrix {
-        packed(try matrix(name, rows: rows, columns: columns, shape: shape))
+        let plain = try matrix(name, rows: rows, columns: columns, shape: shape)
+        if let sum = try adapters?.sum(of: plain, name, in: precision) { return packed(sum) }
+        if let known = projections[name] { return known }
+        let projection = packed(plain)
+        projections[name] = projection
+        return projection
     }
 
-    /// A matrix for products, where it is not only read row by row.
-    func packed(_ matrix: WeightMatrix) -> WeightMatrix { loading.packer?.pack(matrix) ?? matrix }
+    private func packed(_ matrix: WeightMatrix) -> WeightMatrix { loading.packer?.pack(matrix) ?? matrix }
 
     /// A vector, widened to fp32.
     func vector(_ name: String, count: Int) throws(ModelError) -> [Float] {

@@ -3,7 +3,11 @@ import Tensor
 
 /// A model whose decoder takes pictures between its tokens.
 package protocol VisualModel: Sendable {
+    /// What computes contexts with pictures.
     var decoder: any Decoder { get }
+
+    /// What computes contexts without one, of the same sizes; nil where it is the same.
+    var textDecoder: (any Decoder)? { get }
 
     /// Number of weights of all parts.
     var parameterCount: Int { get }
@@ -18,8 +22,12 @@ package protocol VisualModel: Sendable {
     /// Names what `features` depends on besides the picture and the weights; another one where that changes.
     var preprocessingName: String { get }
 
-    /// Prefix of the names of all tensors that `features` depends on.
+    /// Prefixes of the names of all tensors, and of the keys of all sizes, that `features` depends on.
     var encoderPrefix: String { get }
+    var encoderKeyPrefix: String { get }
+
+    /// How pictures stand between the tokens.
+    var marking: PictureMarking { get }
 
     /// Layers of the visual encoder: what progress counts.
     var encoderLayerCount: Int { get }
@@ -37,4 +45,16 @@ package protocol VisualModel: Sendable {
 
     /// Features [slots, features] as rows for the decoder: [slots, decoder's width].
     func embeddings(features: [Float], pool: ThreadPool) -> [Float]
+}
+
+extension VisualModel {
+    package var textDecoder: (any Decoder)? { nil }
+}
+
+/// How a model's pictures stand between its tokens.
+package enum PictureMarking: Sendable, Equatable {
+    /// Between Emu2's own tokens.
+    case emu2
+    /// Alone; this control token's id stands in their places.
+    case bare(placeholder: String)
 }

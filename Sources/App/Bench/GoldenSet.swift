@@ -127,7 +127,7 @@ struct GoldenSet {
         }
         guard let modelName, !modelName.contains("/") else { return nil }
         let base = URL(fileURLWithPath: folder)
-        let places = [base, base.deletingLastPathComponent(), Folders.builtInModel.deletingLastPathComponent()]
+        let places = [base, base.deletingLastPathComponent(), Folders.models]
         for place in places {
             let path = place.appendingPathComponent(modelName).path
             guard FileManager.default.fileExists(atPath: path) else { continue }

@@ -103,16 +103,18 @@ actor AnswerVerifier {
                 options: ModelOptions(
                     contextLength: setting.contextLength, threadCount: threadCount, cacheType: cache.type,
                     precision: setting.precision,
-                    templateName: setting.template == "none" ? nil : setting.template)))
+                    templateName: setting.template == "none" ? nil : setting.template,
+                    configurationFolders: [Folders.models.path])))
         engines[setting] = engine
         return engine
     }
 
-    /// The recorded file or, where that is not there, the built-in model, which is the same one on every machine.
+    /// The recorded file or, where that is not there, the built-in one of its name, which is the same on every machine;
+    /// without one of its name the built-in model.
     private static func file(of model: Answer.Model) -> String {
-        let isThere = FileManager.default.fileExists(atPath: model.path)
-        return isThere || !FileManager.default.fileExists(atPath: Folders.builtInModel.path)
-            ? model.path : Folders.builtInModel.path
+        let name = String(model.path.split(separator: "/").last ?? "")
+        let places = [model.path, Folders.models.appendingPathComponent(name).path, Folders.builtInModel.path]
+        return places.first { !name.isEmpty && FileManager.default.fileExists(atPath: $0) } ?? model.path
     }
 
     /// What is other than it was, so that other tokens would say nothing.

@@ -1,0 +1,326 @@
+import Conversion
+import Foundation
+import Generation
+import Inference
+import ModelFiles
+import Models
+import Pixels
+import Tensor
+import TestSupport
+import Testing
+import Tokenization
+
+/// The small built-in model's computation and files, with a decoder, an encoder and adapters of random weights.
+@Suite struct EmuchatNanoTests {
+    /// A decoder of `TinyModel` with a vocabulary, the encoder of `clip/int8.onnx`, adapters of rank 2 for some matrices.
+    struct Files {
+        var decoder: GGUFBuilder
+        var own: GGUFBuilder
+        static let (width, encoderWidth, rank) = (TinyModel.width, 32, 2)
+
+        init() throws {
+            let tiny = TinyModel("llama")
+            decoder = tiny.builder()
+            var tokens = ["<unk>", "<|im_start|>", "<|im_end|>", "<empty_output>"]
+            tokens += (UInt8(ascii: "a")...UInt8(ascii: "z")).map { String(Unicode.Scalar($0)) }
+            while tokens.count < TinyModel.vocabularySize { tokens.append("<free\(tokens.count)>") }
+            let types = tokens.map { Int32($0 == "<unk>" ? 2 : $0.count == 1 ? 1 : 3) }
+            decoder.set("tokenizer.ggml.model", .string("llama"))
+            decoder.set("tokenizer.ggml.tokens", .strings(tokens))
+            decoder.set("tokenizer.ggml.scores", .float32s([Float](repeating: 0, count: tokens.count)))
+            decoder.set("tokenizer.ggml.token_type", .int32s(types))
+            decoder.set("tokenizer.ggml.unknown_token_id", .uint32(0))
+            decoder.set("tokenizer.ggml.bos_token_id", .uint32(1))
+            decoder.set("tokenizer.ggml.eos_token_id", .uint32(2))
+            own = GGUFBuilder(architecture: "emuchat-nano")
+            own.set("general.basename", .string("emuchat-nano"))
+            for (key, value) in [
+                ("contract", GGUFBuilder.Value.uint32(1)), ("decoder.file", .string("decoder.gguf")),
+                ("vision.file", .string("vision.gguf")), ("adapter.rank", .uint32(UInt32(Self.rank))),
+                ("adapter.alpha", .float32(3)), ("picture_tokens", .uint32(5)),
+            ] { own.set("emuchat-nano.\(key)", value) }
+            var random = SeededGenerator(seed: 6)
+            func values(_ count: Int, around mean: Float = 0) -> [Float] {
+                (0..<count).map { _ in mean + Float.random(in: -0.4...0.4, using: &random) }
+            }
+            own.add("mm.norm.weight", shape: [Self.encoderWidth], floats: values(Self.encoderWidth, around: 1))
+            own.add("mm.norm.bias", shape: [Self.encoderWidth], floats: values(Self.encoderWidth))
+            own.add(
+                "mm.up.weight", shape: [Self.encoderWidth, Self.width], floats: values(Self.encoderWidth * Self.width))
+            own.add("mm.up.bias", shape: [Self.width], floats: values(Self.width))
+            for (name, inputs, outputs) in Self.adapted {
+                own.add("\(name).lora_a", shape: [inputs, Self.rank], floats: values(inputs * Self.rank))
+                own.add("\(name).lora_b", shape: [Self.rank, outputs], floats: values(outputs * Self.rank))
+            }
+        }
+
+        static let adapted = [
+            ("blk.0.attn_q", 32, 32), ("blk.0.attn_v", 32, 16), ("blk.1.attn_output", 32, 32),
+            ("blk.1.ffn_down", 48, 32),
+        ]
+
+        /// Changes a key of the model's own file; nil removes it.
+        mutating func set(_ key: String, _ value: GGUFBuilder.Value?) {
+            own.metadata.removeAll { $0.key == "emuchat-nano.\(key)" }
+            if let value { own.set("emuchat-nano.\(key)", value) }
+        }
+
+        /// The values of one of the own tensors.
+        func values(_ name: String) throws -> [Float] {
+            let bytes = try #require(own.tensors.first { $0.name == name }).bytes
+            return stride(from: 0, to: bytes.count, by: 4).map { at in
+                Float(bitPattern: (0..<4).reduce(0) { $0 | UInt32(bytes[at + $1]) << (8 * UInt32($1)) })
+            }
+        }
+
+        /// Writes the files, all in one folder unless the parts are to lie in another; hands on the path and that folder.
+        func write<Result>(partsApart: Bool = false, _ body: (_ path: String, _ parts: String) throws -> Result) throws
+            -> Result
+        {
+            let folder = try TestSupport.temporaryFolder()
+            defer { try? FileManager.default.removeItem(at: folder) }
+            let parts = partsApart ? folder.appendingPathComponent("parts") : folder
+            try FileManager.default.createDirectory(at: parts, withIntermediateDirectories: true)
+            try Data(decoder.build()).write(to: parts.appendingPathComponent("decoder.gguf"))
+            try CLIPConversionTests.convert(to: parts.appendingPathComponent("vision.gguf").path)
+            let path = folder.appendingPathComponent("nano.gguf").path
+            try Data(own.build()).write(to: URL(fileURLWithPath: path))
+            return try body(path, parts.path)
+        }
+    }
+
+    private static func picture(_ seed: UInt64) throws -> PixelImage {
+        var random = SeededGenerator(seed: seed)
+        return try #require(
+            PixelImage(
+                width: 12, height: 9, bytes: (0..<12 * 9 * 3).map { _ in UInt8.random(in: 0...255, using: &random) }))
+    }
+
+    private func load(
+        _ path: String, precision: Precision = .exact, folders: [String] = []
+    ) throws -> LoadedModel {
+        try LoadedModel(
+            path: path,
+            options: ModelOptions(
+                contextLength: 64, threadCount: 1, precision: precision, configurationFolders: folders))
+    }
+
+    // MARK: Computing
+
+    @Test func theAdaptedDecoderIsTheOneWithTheSumsInItsFile() throws {
+        let files = try Files()
+        // The same sums, computed here.
+        var tiny = TinyModel("llama")
+        for (name, inputs, outputs) in Files.adapted {
+            let (a, b) = (try files.values("\(name).lora_a"), try files.values("\(name).lora_b"))
+            var weights = try #require(tiny.tensors["\(name).weight"])
+            for output in 0..<outputs {
+                for input in 0..<inputs {
+                    let added = (0..<Files.rank).reduce(0.0) {
+                        $0 + Double(b[output * Files.rank + $1]) * Double(a[$1 * inputs + input])
+                    }
+                    weights.values[output * inputs + input] += Float(added * 1.5)
+                }
+            }
+            tiny.tensors["\(name).weight"] = weights
+        }
+        func logits(_ decoder: any Decoder) throws -> [Float] {
+            let session = try DecoderSession(
+                decoder: decoder, contextLength: 32, pool: ThreadPool(threadCount: 2))
+            _ = session.append([4, 9, 2, 30, 7])
+            return Array(session.logits)
+        }
+        try files.write { path, _ in
+            let network = try ModelRegistry.network(of: ModelRegistry.open(path: path))
+            let expected = try tiny.builder().withFile { try logits(ModelRegistry.decoder(of: GGUFFile(path: $0))) }
+            let plain = try TinyModel("llama").builder().withFile {
+                try logits(ModelRegistry.decoder(of: GGUFFile(path: $0)))
+            }
+            let found = try logits(network.decoder)
+            #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-4 })
+            // Without a picture it is the language model to the last bit.
+            #expect(try logits(#require(network.visual?.textDecoder)) == plain)
+            #expect(zip(found, plain).contains { abs($0 - $1) > 1e-2 })
+
+            let packer = WeightPacker(pool: ThreadPool(threadCount: 1)) { _ in }
+            let fast = try ModelRegistry.network(
+                of: ModelRegistry.open(path: path), loading: WeightLoading(packer: packer))
+            let rounded = try logits(fast.decoder)
+            let error = zip(rounded, expected).reduce(0) { max($0, abs($1.0 - $1.1)) }
+            let greatest = expected.reduce(0) { max($0, abs($1)) }
+            #expect(error < greatest / 20, "\(error) of \(greatest)")
+        }
+    }
+
+    @Test func aPictureIsItsClassTokenAndAveragesNormedAndProjected() throws {
+        let files = try Files()
+        let (width, outer) = (Files.encoderWidth, Files.width)
+        try files.write { path, parts in
+            let model = try #require(try ModelRegistry.network(of: ModelRegistry.open(path: path)).visual)
+            let tower = try CLIPVisionTransformer(file: GGUFFile(path: "\(parts)/vision.gguf"))
+            let (pool, image) = (ThreadPool(threadCount: 2), try Self.picture(1))
+            let features = try #require(
+                try model.features(of: image, slots: 5, pool: pool, isCancelled: { false }, progress: { _ in }))
+            let hidden = try #require(
+                try tower.hiddenStates(pixels: tower.preprocessing.pixels(of: image), pool: pool))
+            #expect(model.imageSlots == 5 && features.count == 5 * width)
+            // The squares of a grid of 4 by 4 patches, behind the class token.
+            let squares = [[0], [1, 2, 5, 6], [3, 4, 7, 8], [9, 10, 13, 14], [11, 12, 15, 16]]
+            for (row, tokens) in squares.enumerated() {
+                for feature in 0..<width {
+                    let mean = tokens.reduce(0) { $0 + hidden.pointer[$1 * width + feature] } / Float(tokens.count)
+                    #expect(abs(features[row * width + feature] - mean) < 1e-5)
+                }
+            }
+            let rows = model.embeddings(features: features, pool: pool)
+            let (weight, bias) = (try files.values("mm.up.weight"), try files.values("mm.up.bias"))
+            let (scale, shift) = (try files.values("mm.norm.weight"), try files.values("mm.norm.bias"))
+            #expect(rows.count == 5 * outer)
+            for row in 0..<5 {
+                let x = features[row * width..<(row + 1) * width].map { Double($0) }
+                let mean = x.reduce(0, +) / Double(width)
+                let deviation = (x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width) + 1e-5).squareRoot()
+                for output in 0..<outer {
+                    let expected = (0..<width).reduce(Double(bias[output])) { sum, input in
+                        let normed = (x[input] - mean) / deviation * Double(scale[input]) + Double(shift[input])
+                        return sum + normed * Double(weight[output * width + input])
+                    }
+                    #expect(abs(Double(rows[row * outer + output]) - expected) < 1e-4)
+                }
+            }
+        }
+    }
+
+    /// With the first picture everything is computed anew by the decoder for pictures, and without one by the other.
+    @Test func theDecoderChangesWithTheFirstPictureAndTheLast() throws {
+        try Files().write { path, _ in
+            let model = try load(path)
+            let pool = ThreadPool(threadCount: 1)
+            let encoder = PictureEncoder(
+                model: try #require(model.visual), precision: .exact, pool: pool, store: nil,
+                weightsDigest: model.encoderDigest)
+            let session = try DecoderSession(model: model, pool: pool)
+            func ask(_ parts: [PromptPart], in session: DecoderSession) throws -> (reused: Int, logits: [Float]) {
+                let built = model.promptBuilder.build(
+                    Prompt(messages: [PromptMessage(role: .user, parts: parts)], layout: .raw))
+                var pictures: [PictureKey: PictureEmbedding] = [:]
+                for case .image(_, let image, let slots, _) in built.elements {
+                    let key = PictureKey(content: image.digest, slots: slots)
+                    pictures[key] = try encoder.embedding(of: image, key: key)
+                }
+                let reused = session.reuse(for: built.items)
+                #expect(session.append(built.items[reused...], pictures: pictures))
+                return (reused, Array(session.logits))
+            }
+            func alone(_ parts: [PromptPart]) throws -> [Float] {
+                try ask(parts, in: DecoderSession(model: model, pool: pool)).logits
+            }
+            let (text, first, second) = (
+                PromptPart.text("abc"), PromptPart.image(try Self.picture(1)), PromptPart.image(try Self.picture(2))
+            )
+            let turns: [(parts: [PromptPart], reuses: Bool)] = [
+                ([text], false), ([text, .text("de")], true), ([text, first], false),
+                ([text, first, second, .text("f")], true), ([text, first, .text("g")], true), ([text], false),
+            ]
+            for (parts, reuses) in turns {
+                let (reused, logits) = try ask(parts, in: session)
+                #expect((reused > 0) == reuses)
+                #expect(try logits == alone(parts))
+            }
+            // Each picture counts, and their order does.
+            #expect(try alone([first, second]) != alone([second, first]))
+            #expect(encoder.encodedCount == 2)
+        }
+    }
+
+    @Test func textAloneIsTheLanguageModelsOwnAnswer() throws {
+        let files = try Files()
+        let prompt = Prompt(messages: [PromptMessage(role: .user, text: "abc")], layout: .raw)
+        try files.write { path, parts in
+            let model = try load(path)
+            let alone = try LoadedModel(
+                path: "\(parts)/decoder.gguf",
+                options: ModelOptions(contextLength: 64, threadCount: 1, precision: .exact))
+            let (session, other) = (try DecoderSession(model: model), try DecoderSession(model: alone))
+            let items = model.promptBuilder.build(prompt).items
+            #expect(session.append(items[...]) && other.append(items[...]))
+            #expect(Array(session.logits) == Array(other.logits))
+        }
+    }
+
+    // MARK: Files
+
+    @Test func partsAreLookedForBesideItAndInTheFolders() throws {
+        let files = try Files()
+        try files.write { path, _ in
+            let model = try load(path)
+            #expect(model.description.seesImages && model.description.epithet == "small built-in model")
+            #expect(model.description.architecture == "emuchat-nano" && model.description.name == "emuchat-nano")
+            #expect(model.promptBuilder.visualTokens?.imageToken == 3 && model.description.mediaCost.image == 5)
+        }
+        try files.write(partsApart: true) { path, parts in
+            let model = try load(path, folders: [parts])
+            #expect(model.description.seesImages)
+            let error = #expect(throws: InferenceError.self) { try load(path) }
+            let text = error?.description ?? ""
+            #expect(text.contains(path) && text.contains("decoder.gguf") && text.contains("make run"), "\(text)")
+        }
+    }
+
+    @Test func whatAFileOfThisModelCannotSayIsNamed() throws {
+        let cases: [(key: String, value: GGUFBuilder.Value?, named: String)] = [
+            ("contract", nil, "emuchat-nano.contract"), ("contract", .uint32(2), "emuchat-nano.contract"),
+            ("vision.file", nil, "emuchat-nano.vision.file"), ("vision.file", .uint32(3), "emuchat-nano.vision.file"),
+            ("decoder.file", .string("../decoder.gguf"), "emuchat-nano.decoder.file"),
+            ("decoder.file", .string("/etc/passwd"), "emuchat-nano.decoder.file"),
+            ("decoder.file", .string("passwd"), "emuchat-nano.decoder.file"),
+            ("decoder.file", .string("none.gguf"), "none.gguf"),
+            ("vision.file", .string("decoder.gguf"), "blk.0."),
+            ("adapter.rank", nil, "emuchat-nano.adapter.rank"),
+            ("adapter.rank", .uint32(0), "emuchat-nano.adapter.rank"),
+            ("adapter.rank", .uint64(1 << 40), "emuchat-nano.adapter.rank"),
+            ("adapter.rank", .uint32(2000), "emuchat-nano.adapter.rank"),
+            ("adapter.rank", .uint32(3), "blk.0.attn_q.lora_a"),
+            ("adapter.alpha", .float32(.nan), "emuchat-nano.adapter.alpha"),
+            ("adapter.alpha", .float32(-1), "emuchat-nano.adapter.alpha"),
+            ("picture_tokens", .uint32(50), "emuchat-nano.picture_tokens"),
+            ("norm_epsilon", .float32(2), "emuchat-nano.norm_epsilon"),
+        ]
+        for item in cases {
+            var files = try Files()
+            files.set(item.key, item.value)
+            try expectRefusal(files, naming: item.named)
+        }
+    }
+
+    @Test func missingMisshapenAndStrangeWeightsAreNamed() throws {
+        let whole = try Files()
+        for (index, tensor) in whole.own.tensors.enumerated() {
+            var broken = whole
+            broken.own.tensors.remove(at: index)
+            try expectRefusal(broken, naming: tensor.name)
+            broken.own.add(tensor.name, shape: [1], floats: [1])
+            try expectRefusal(broken, naming: tensor.name)
+        }
+        for name in ["blk.2.attn_q.lora_a", "blk.0.attn_norm.lora_a", "mm.other"] {
+            var strange = whole
+            strange.own.add(name, shape: [2], floats: [1, 1])
+            try expectRefusal(strange, naming: name)
+        }
+        var twice = whole
+        twice.own.add("v.class_embd", shape: [32], floats: [Float](repeating: 1, count: 32))
+        try expectRefusal(twice, naming: "v.class_embd")
+        var infinite = whole
+        infinite.own.tensors.removeAll { $0.name == "blk.0.attn_q.lora_b" }
+        infinite.own.add("blk.0.attn_q.lora_b", shape: [2, 32], floats: [Float](repeating: .infinity, count: 64))
+        try expectRefusal(infinite, naming: "blk.0.attn_q.lora_a")
+    }
+
+    private func expectRefusal(_ files: Files, naming name: String) throws {
+        try files.write { path, _ in
+            let error = #expect(throws: InferenceError.self, "\(name)") { try load(path) }
+            let text = error?.description ?? ""
+            #expect(text.contains(name), "\(name): \(text)")
+        }
+    }
+}
