@@ -242,6 +242,8 @@ package final class LoadedModel: Sendable {
 
     /// The preset of a model's makers, where they have one.
     package static func preset(of model: (any VisualModel)?, _ template: ChatTemplate?) -> GenerationPreset? {
+        // Trained to answer in few words, of which the most probable are the best.
+        if model is EmuchatNano { return .greedy }
         guard model is Emu2 else { return nil }
         // The base model goes on for as long as it may; its makers let it say a few words.
         return template == nil ? .short : .long

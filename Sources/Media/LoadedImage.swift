@@ -5,8 +5,8 @@ import Pixels
 package struct LoadedImage: Sendable {
     /// Upright, in sRGB, transparency composited on white; width and height are those of the picture as displayed.
     package let pixels: PixelImage
-    /// The same without its transparency, which is what Pillow's `convert("RGB")` makes of it and models were trained
-    /// with: hidden colours show. Equal to `pixels` where nothing is transparent.
+    /// The same without its transparency, which is what Pillow's `convert("RGB")` makes of it and Emu2 was trained with:
+    /// hidden colours show, and `onWhite` has them covered. Equal to `pixels` where nothing is transparent.
     package let seenPixels: PixelImage
     package let format: StillFormat
     /// Frames of an animation or pages of a document; the first is what `pixels` holds.

@@ -85,12 +85,13 @@ package struct StillDecoder: Sendable {
         let pageCount = header.pageCount
         // Turning needs any row at any time; an upright picture streams through from the top.
         let isUpright = header.orientation <= 1
-        var seen: PixelImage?
-        if header.hasAlpha {
-            seen = try VipsPicture.open(buffer, sequential: isUpright).standardised(keepsHiddenColours: true).pixels()
-        }
+        let hasAlpha = header.hasAlpha
         let picture = isUpright ? header : try VipsPicture.open(buffer, sequential: false)
-        return .success((try picture.standardised().pixels(), seen, pageCount))
+        let pixels = try picture.standardised().pixels()
+        guard hasAlpha else { return .success((pixels, nil, pageCount)) }
+        let bare = try VipsPicture.open(buffer, sequential: isUpright).standardised(keepsHiddenColours: true).pixels()
+        let seen = PixelImage(width: bare.width, height: bare.height, bytes: bare.bytes, onWhite: pixels.bytes)
+        return .success((pixels, seen, pageCount))
     }
 
     private func decoding<Value>(

@@ -40,11 +40,13 @@ package struct CLIPPictureEncoder: Sendable {
     /// Names what `features` depends on besides the picture and the weights.
     package var name: String { "\(transformer.preprocessing.name), class token and squares of \(Self.square)" }
 
-    /// [Q, W], class token first, then the squares row by row, before any final norm; nil when cancelled.
+    /// [Q, W], class token first, then the squares row by row, before any final norm; nil when cancelled. What is
+    /// transparent is seen on white, as in training.
     package func features(
         of image: PixelImage, pool: ThreadPool, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> [Float]? {
-        let (configuration, pixels) = (transformer.configuration, try transformer.preprocessing.pixels(of: image))
+        let configuration = transformer.configuration
+        let pixels = try transformer.preprocessing.pixels(of: image.onWhite)
         let hidden = try transformer.hiddenStates(
             pixels: pixels, pool: pool, isCancelled: isCancelled, progress: progress)
         return hidden.map { hidden in

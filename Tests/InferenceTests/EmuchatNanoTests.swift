@@ -191,6 +191,23 @@ import Tokenization
         }
     }
 
+    @Test func whatIsTransparentIsSeenOnWhite() throws {
+        try Files().write { path, _ in
+            let model = try #require(try ModelRegistry.network(of: ModelRegistry.open(path: path)).visual)
+            let (covered, hidden) = (try Self.picture(1), try Self.picture(2))
+            let image = try #require(
+                PixelImage(width: 12, height: 9, bytes: hidden.bytes, onWhite: covered.bytes))
+            func features(_ image: PixelImage) throws -> [Float] {
+                try #require(
+                    try model.features(
+                        of: image, slots: 5, pool: ThreadPool(threadCount: 1), isCancelled: { false },
+                        progress: { _ in }))
+            }
+            #expect(try features(image) == features(covered))
+            #expect(try features(image) != features(hidden))
+        }
+    }
+
     /// With the first picture everything is computed anew by the decoder for pictures, and without one by the other.
     @Test func theDecoderChangesWithTheFirstPictureAndTheLast() throws {
         try Files().write { path, _ in
@@ -256,6 +273,7 @@ import Tokenization
             let model = try load(path)
             #expect(model.description.seesImages && model.description.epithet == "small built-in model")
             #expect(model.description.architecture == "emuchat-nano" && model.description.name == "emuchat-nano")
+            #expect(model.defaultOptions == .greedy)
             #expect(model.promptBuilder.visualTokens?.imageToken == 3 && model.description.mediaCost.image == 5)
         }
         try files.write(partsApart: true) { path, parts in

@@ -72,6 +72,10 @@ struct StillDecoderTests {
         #expect(loaded.seenPixels.width == 4 && loaded.seenPixels.height == 2)
         #expect(loaded.seenPixels.bytes == hidden.flatMap(\.self))
         #expect(loaded.pixels.bytes[9..<12] == [255, 255, 255] && loaded.pixels.bytes[0..<3] == [255, 0, 0])
+        #expect(loaded.seenPixels.onWhite == loaded.pixels)
+        // Whoever sees it on white sees something else than where the colours are bare.
+        let bare = try #require(PixelImage(width: 4, height: 2, bytes: loaded.seenPixels.bytes))
+        #expect(loaded.seenPixels.digest != bare.digest)
         // Without transparency both are one.
         let opaque = try decoder.load(path: fixture("quadrants.png"))
         #expect(opaque.seenPixels == opaque.pixels)

@@ -13,7 +13,10 @@ struct PixelImageTests {
         let wide = try #require(PixelImage(width: 2, height: 1, bytes: [1, 2, 3, 4, 5, 6]))
         let tall = try #require(PixelImage(width: 1, height: 2, bytes: [1, 2, 3, 4, 5, 6]))
         let other = try #require(PixelImage(width: 2, height: 1, bytes: [1, 2, 3, 4, 5, 7]))
-        #expect(Set([wide.digest, tall.digest, other.digest]).count == 3)
+        let transparent = try #require(PixelImage(width: 2, height: 1, bytes: wide.bytes, onWhite: other.bytes))
+        #expect(Set([wide, tall, other, transparent].map(\.digest)).count == 4)
+        #expect(transparent.onWhite == other && wide.onWhite == wide)
+        #expect(PixelImage(width: 2, height: 1, bytes: wide.bytes, onWhite: [1, 2, 3]) == nil)
         #expect(wide.digest.hexadecimal.count == 64)
     }
 
