@@ -131,8 +131,12 @@ enum HelpCommand {
             return row(usage, command.summary, at: 24, size)
         }
         let keys = KeyHelp.all.map { row($0.keys, $0.summary, at: 24, size) }
-        return (commands + [""] + keys).joined(separator: "\n")
+        return (commands + [""] + keys + ["", larger]).joined(separator: "\n")
     }
+
+    private static let larger =
+        "Another model, such as a larger one, is a GGUF file or the folder of a published checkpoint: /model FILE "
+        + "here, `emuchat --model FILE` from the start. `emuchat model FILE` tells before whether the memory suffices."
 
     /// Two columns; one below the other where there is no room for both.
     static func row(_ left: String, _ right: String, at column: Int, _ size: Size) -> String {
