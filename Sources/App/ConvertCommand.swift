@@ -80,7 +80,7 @@ struct ConvertCommand: AsyncParsableCommand {
             { (path, threads, isCancelled, progress) throws(ConversionError) in
                 try converter.write(to: path, threadCount: threads, isCancelled: isCancelled, progress: progress)
             }, to: target)
-        try StandardOutput.write(report(converter, converter.checkpoint, target))
+        try StandardOutput.write(report(converter, type, target))
     }
 
     /// Writes a file, given its path, threads, whether to stop, and whom to tell the bytes written and of all.
@@ -118,7 +118,11 @@ struct ConvertCommand: AsyncParsableCommand {
                         + "Use the file as it is, or name the checkpoint that it was made from.")
             }
             let checkpoint = try Checkpoint(path: path, configurationFolders: folders)
-            return try Converter(Emu2Checkpoint(checkpoint), type: type.target)
+            let model = try Emu2Checkpoint(checkpoint)
+            let drawing = try model.drawing()
+            // Whether all its tensors are there is told now, not when it is to draw.
+            if let drawing { _ = try DiffusionDecoder(file: drawing.file()) }
+            return try Converter(model, drawing: drawing, type: type.target)
         } catch let error as CommandError {
             throw error
         } catch {
@@ -126,7 +130,7 @@ struct ConvertCommand: AsyncParsableCommand {
         }
     }
 
-    private func report(_ converter: Converter, _ checkpoint: Emu2Checkpoint, _ target: String) -> String {
+    private func report(_ converter: Converter, _ type: WeightType, _ target: String) -> String {
         let total = max(1, converter.counts.values.reduce(0, +))
         let types = converter.counts.sorted { ($0.value, $0.key.rawValue) > ($1.value, $1.key.rawValue) }
             .map { "\($0.key.name) \(String(format: "%.1f", 100 * Double($0.value) / Double(total)))%" }
@@ -139,9 +143,11 @@ struct ConvertCommand: AsyncParsableCommand {
             let count = group.count == 1 ? "" : ", \(group.count) tensors"
             rows.append(("as F16", "\(pattern): rows of \(group[0].columns) are no whole blocks\(count)"))
         }
-        if !checkpoint.otherParts.isEmpty {
-            rows.append(("left out", "\(checkpoint.otherParts.joined(separator: ", ")): they draw pictures"))
+        let left = converter.checkpoint.otherParts.filter { !converter.draws || !DiffusionCheckpoint.isPart("\($0).") }
+        if converter.draws, type.target.storage.blockSize > 1 {
+            rows.append(("as F16", "vae.*: the autoencoder that turns latents into pixels"))
         }
+        if !left.isEmpty { rows.append(("left out", left.joined(separator: ", "))) }
         rows.append(("licence", Emu2Licence.name))
         return Self.table(rows)
     }

@@ -14,6 +14,8 @@ package struct Converter: Sendable {
     }
 
     package let checkpoint: Emu2Checkpoint
+    /// Whether the file will draw.
+    package let draws: Bool
     package let type: TargetType
     /// Tensors stored as F16 instead.
     package let fallbacks: [Fallback]
@@ -23,30 +25,37 @@ package struct Converter: Sendable {
     package let counts: [GGMLType: Int]
     private let header: [UInt8]
     private let items: [TensorStream.Item]
+    private let tensors: [GGUFTensor]
     private let types: [GGMLType]
 
-    /// Plans the file; nothing is read but shapes.
-    package init(_ checkpoint: Emu2Checkpoint, type: TargetType) throws(ConversionError) {
+    /// Plans the file; nothing is read but shapes. `drawing`: the checkpoint's parts that draw, if they are to be in it.
+    package init(
+        _ checkpoint: Emu2Checkpoint, drawing: DiffusionCheckpoint? = nil, type: TargetType
+    ) throws(ConversionError) {
         self.checkpoint = checkpoint
         self.type = type
-        types = checkpoint.tensors.map { type.storage(of: $0.name, shape: $0.shape) }
-        let metadata = checkpoint.metadata + [("general.file_type", .unsigned(type.fileType))]
-        let tensors = zip(checkpoint.tensors, types).map { ($0.name, $0.shape, $1) }
-        guard let (header, places) = GGUFHeaderWriter(metadata: metadata, tensors: tensors).layout() else {
+        draws = drawing != nil
+        let tensors = checkpoint.tensors + (drawing?.tensors ?? [])
+        self.tensors = tensors
+        types = tensors.map { type.storage(of: $0.name, shape: $0.shape) }
+        let metadata =
+            checkpoint.metadata + (drawing?.metadata ?? []) + [("general.file_type", .unsigned(type.fileType))]
+        let entries = zip(tensors, types).map { ($0.name, $0.shape, $1) }
+        guard let (header, places) = GGUFHeaderWriter(metadata: metadata, tensors: entries).layout() else {
             throw .tooLarge(path: checkpoint.path)
         }
         self.header = header
-        items = zip(checkpoint.tensors, places).map { tensor, place in
+        items = zip(tensors, places).map { tensor, place in
             TensorStream.Item(
                 name: tensor.name, place: place, rowCount: tensor.elementCount / (tensor.shape.first ?? 1))
         }
-        fallbacks = checkpoint.tensors.compactMap { tensor in
+        fallbacks = tensors.compactMap { tensor in
             tensor.shape.count > 1 && !type.fits(tensor.shape)
                 && type.storage(of: tensor.name, shape: tensor.shape) == .f16
                 ? Fallback(name: tensor.name, columns: tensor.shape.first ?? 1) : nil
         }
         keepsEncoder = type == .q8_0
-        counts = zip(checkpoint.tensors, types).reduce(into: [:]) { $0[$1.1, default: 0] += $1.0.elementCount }
+        counts = zip(tensors, types).reduce(into: [:]) { $0[$1.1, default: 0] += $1.0.elementCount }
     }
 
     /// Bytes of the file.
@@ -57,7 +66,7 @@ package struct Converter: Sendable {
         to path: String, threadCount: Int, pieceBytes: Int? = nil, calls: PartFileCalls = PartFileCalls(),
         isCancelled: () -> Bool, progress: (_ written: Int, _ size: Int) -> Void
     ) throws(ConversionError) {
-        let (tensors, types) = (checkpoint.tensors, types)
+        let (tensors, types) = (tensors, types)
         @Sendable func source(_ item: Int, _ rows: Range<Int>) -> UnsafeRawBufferPointer {
             let tensor = tensors[item]
             let rowBytes = tensor.bytes.count / max(1, tensor.elementCount / (tensor.shape.first ?? 1))

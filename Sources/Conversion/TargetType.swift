@@ -36,7 +36,8 @@ package enum TargetType: String, Sendable, CaseIterable {
     ///
     /// In a file of Q8_0 the visual encoder stays F16, as is usual for encoders: its residual stream is never normalised,
     /// so that rounding there costs more than in the whole decoder (on a small model half of the divergence). Smaller
-    /// types are chosen for their size and take it along.
+    /// types are chosen for their size and take it along. The autoencoder that turns latents into pixels stays F16 in all
+    /// of them: it is small, and its rounding is seen.
     package func storage(of name: String, shape: [Int]) -> GGMLType {
         if shape.count < 2 || name.hasSuffix("position_embd.weight") { return .f32 }
         if !fits(shape) || keepsAsHalf(name) { return .f16 }
@@ -46,5 +47,7 @@ package enum TargetType: String, Sendable, CaseIterable {
     /// Whether rows are whole blocks.
     func fits(_ shape: [Int]) -> Bool { storage.rowBytes(columns: shape.first ?? 1) != nil }
 
-    private func keepsAsHalf(_ name: String) -> Bool { self == .q8_0 && name.hasPrefix("v.") }
+    private func keepsAsHalf(_ name: String) -> Bool {
+        (self == .q8_0 && name.hasPrefix("v.")) || (storage.blockSize > 1 && name.hasPrefix("vae."))
+    }
 }

@@ -77,6 +77,8 @@ package final class LoadedModel: Sendable {
     let threadCount: Int
     let cacheType: GGMLType
     package let precision: Precision
+    /// Where else to look for configurations, as `ModelOptions` has them.
+    package let configurationFolders: [String]
     private let digest = Mutex<String?>(nil)
     private let knownEncoderDigest = Mutex<SHA256Digest?>(nil)
 
@@ -95,6 +97,7 @@ package final class LoadedModel: Sendable {
             throw .model(error)
         }
         threadCount = options.threadCount ?? ThreadPool.availableProcessors
+        configurationFolders = options.configurationFolders
         precision = options.precision ?? .usual(for: file)
         // Weights stay where they lie until everything else is known to be well.
         var network: Network
@@ -175,6 +178,7 @@ package final class LoadedModel: Sendable {
         (visual, tokenizer) = (other.visual, other.tokenizer)
         promptBuilder = other.promptBuilder
         (threadCount, cacheType, precision) = (other.threadCount, other.cacheType, other.precision)
+        configurationFolders = other.configurationFolders
         self.contextLength = contextLength
         var description = other.description
         description.contextLength = contextLength

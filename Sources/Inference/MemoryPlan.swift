@@ -103,9 +103,11 @@ package struct MemoryPlan: Sendable, Equatable {
     /// it is, both copies of the largest are there.
     static func weightBytes(of file: GGUFFile, precision: Precision) -> Int {
         let sums = LowRankAdapters.bytes(of: file, precision)
-        guard precision == .fast else { return sum(file.size, sums) }
+        // What draws is opened by itself, when there is something to draw.
+        let others = file.tensors.values.reduce(0) { $0 + (DiffusionCheckpoint.isPart($1.name) ? $1.bytes.count : 0) }
+        guard precision == .fast else { return sum(max(0, file.size - others), sums) }
         var (total, largest) = (0, 0)
-        for tensor in file.tensors.values {
+        for tensor in file.tensors.values where !DiffusionCheckpoint.isPart(tensor.name) {
             let packed = isMultiplied(tensor, in: file) ? WeightPacker.packedBytes(tensor.type, tensor.shape) : nil
             total = sum(total, packed ?? tensor.bytes.count)
             if packed != nil { largest = max(largest, tensor.bytes.count) }

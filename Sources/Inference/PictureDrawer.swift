@@ -70,7 +70,10 @@ package final class PictureDrawer {
     private static func decoder(
         beside model: LoadedModel, _ pool: ThreadPool, _ loading: @escaping (Int, Int) -> Void
     ) throws(ModelError) -> DiffusionDecoder? {
-        guard let file = try DiffusionCheckpoint.file(path: model.file.path) else { return nil }
+        guard
+            let file = try DiffusionCheckpoint.file(
+                path: model.file.path, configurationFolders: model.configurationFolders)
+        else { return nil }
         let packer = model.precision == .fast ? WeightPacker(pool: pool) { file.discard($0) } : nil
         return try DiffusionDecoder(file: file, loading: WeightLoading(packer: packer, progress: loading))
     }

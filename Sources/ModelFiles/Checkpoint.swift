@@ -160,7 +160,8 @@ package final class Checkpoint: Sendable {
         case file(String)
     }
 
-    private static func isFolder(_ path: String) -> Bool {
+    /// Whether a path is a folder.
+    package static func isFolder(_ path: String) -> Bool {
         var status = stat()
         return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }

@@ -43,7 +43,7 @@ struct GroupNorm: Sendable {
     }
 }
 
-/// A convolution: `NAME.weight` [outputs, inputs, k, k] and `NAME.bias` [outputs].
+/// A convolution: `NAME.weight` [outputs, inputs·k·k] and `NAME.bias` [outputs].
 ///
 /// A product of the weights with what the kernel covers, laid out as rows, some positions at a time. Where a norm and
 /// SiLU stand before it, they are computed for the rows that are being read, so that their result is never there as a
@@ -84,8 +84,7 @@ struct Convolution: Sendable {
         padding: Padding? = nil
     ) throws(ModelError) {
         weight = try source.projection(
-            "\(name).weight", rows: outputs, columns: inputs * kernel * kernel,
-            shape: [kernel, kernel, inputs, outputs])
+            "\(name).weight", rows: outputs, columns: inputs * kernel * kernel)
         bias = try source.vector("\(name).bias", count: outputs)
         (self.inputs, self.outputs, self.kernel, self.stride) = (inputs, outputs, kernel, stride)
         self.padding = padding ?? .all(kernel / 2)

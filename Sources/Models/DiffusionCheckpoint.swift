@@ -1,43 +1,139 @@
 import ModelFiles
 
-/// The parts of a published pipeline that draw, presented as one file of weights with their configurations.
+/// The parts of a published pipeline that draw, presented as what conversion makes of them: their configurations as they
+/// were published, and their tensors.
 ///
-/// Layout: the folders `unet`, `vae` and `scheduler` of diffusers, each with a configuration, the first two with weights,
-/// perhaps under a variant's name or in shards.
-package enum DiffusionCheckpoint {
-    /// Keys under which the configurations stand, as JSON text like published.
+/// Layouts: the folders `unet`, `vae` and `scheduler` of diffusers, each with a configuration, the first two with weights,
+/// perhaps under a variant's name or in shards; or one file with the tensors `unet.*` and `vae.*`, whose configurations
+/// lie in such folders elsewhere or are those that were published with Emu2-Gen.
+package struct DiffusionCheckpoint: Sendable {
+    /// What a GGUF's header says of them.
+    package let metadata: [(key: String, value: GGUFMetadataValue)]
+    /// A convolution's kernels lie as rows, so that they are stored like any matrix.
+    package let tensors: [GGUFTensor]
+    private let path: String
+    private let files: [MappedFile]
+
+    /// Keys under which the configurations stand, as JSON text.
     static let unetKey = "emu2.unet.config"
     static let autoencoderKey = "emu2.vae.config"
     static let schedulerKey = "emu2.scheduler.config"
 
-    /// Opens the drawing parts of a pipeline's folder; nil where it has none.
-    package static func file(path: String) throws(ModelError) -> GGUFFile? {
+    private static let parts = [("unet", unetKey), ("vae", autoencoderKey)]
+    private static let schedulerFile = "scheduler/scheduler_config.json"
+
+    /// Whether a tensor of a GGUF belongs to a part that draws.
+    package static func isPart(_ name: String) -> Bool { parts.contains { name.hasPrefix("\($0.0).") } }
+
+    // MARK: Opening
+
+    /// The drawing parts of a GGUF file, of a pipeline's folder or of a single file of weights; nil where it has none.
+    package static func file(path: String, configurationFolders: [String] = []) throws(ModelError) -> GGUFFile? {
         do throws(ModelFileError) {
-            let parts = ["unet", "vae"]
-            guard Checkpoint.isCheckpoint(path), parts.contains(where: { Checkpoint.isCheckpoint("\(path)/\($0)") })
-            else { return nil }
-            var (files, tensors) = ([MappedFile](), [GGUFTensor]())
-            var metadata: [(key: String, value: GGUFMetadataValue)] = []
-            for (part, key) in [("unet", unetKey), ("vae", autoencoderKey)] {
-                let checkpoint = try Checkpoint(path: "\(path)/\(part)")
-                metadata.append((key, .string(try checkpoint.text("config.json"))))
-                files += checkpoint.files
-                for name in checkpoint.tensorNames {
-                    guard let tensor = checkpoint.tensors[name] else { continue }
-                    guard let own = GGUFTensor(name: "\(part).\(name)", shape: tensor.shape.reversed(), of: tensor)
-                    else {
-                        throw .wrongTensorType(
-                            path: tensor.path, name: name, expected: "F32, F16 or BF16", found: tensor.type.rawValue)
-                    }
-                    tensors.append(own)
-                }
+            guard Checkpoint.isCheckpoint(path) else {
+                let file = try GGUFFile(path: path)
+                return file.contains(unetKey) ? file : nil
             }
-            let scheduler = try Checkpoint.text(path: "\(path)/scheduler/scheduler_config.json")
-            metadata.append((schedulerKey, .string(scheduler)))
-            guard let (header, _) = GGUFHeaderWriter(metadata: metadata).layout() else {
-                throw .tooLarge(path: path, what: "the configurations", found: UInt64(Int.max), limit: 1 << 26)
+            var checkpoint = try DiffusionCheckpoint(folder: path)
+            if checkpoint == nil, !Checkpoint.isFolder(path) {
+                checkpoint = try DiffusionCheckpoint(
+                    single: Checkpoint(path: path, configurationFolders: configurationFolders))
             }
-            return try GGUFFile(path: path, header: header, tensors: tensors, files: files)
+            return try checkpoint?.file()
         } catch { throw .file(error) }
     }
+
+    /// The drawing parts beside a checkpoint's weights or among them; nil where it has none.
+    package init?(_ checkpoint: Checkpoint) throws(ModelError) {
+        do throws(ModelFileError) {
+            let found =
+                if let parts = try DiffusionCheckpoint(folder: checkpoint.path) { parts } else {
+                    try DiffusionCheckpoint(single: checkpoint)
+                }
+            guard let found else { return nil }
+            self = found
+        } catch { throw .file(error) }
+    }
+
+    /// The parts as a file that a loader takes.
+    package func file() throws(ModelFileError) -> GGUFFile {
+        guard let (header, _) = GGUFHeaderWriter(metadata: metadata).layout() else {
+            throw .tooLarge(path: path, what: "the configurations", found: UInt64(Int.max), limit: 1 << 26)
+        }
+        return try GGUFFile(path: path, header: header, tensors: tensors, files: files)
+    }
+
+    // MARK: Layouts
+
+    private init?(folder: String) throws(ModelFileError) {
+        guard Self.parts.contains(where: { Checkpoint.isFolder("\(folder)/\($0.0)") }) else { return nil }
+        var (files, tensors) = ([MappedFile](), [GGUFTensor]())
+        var metadata: [(key: String, value: GGUFMetadataValue)] = []
+        for (part, key) in Self.parts {
+            let checkpoint = try Checkpoint(path: "\(folder)/\(part)")
+            metadata.append((key, .string(try checkpoint.text("config.json"))))
+            files += checkpoint.files
+            for name in checkpoint.tensorNames {
+                if let tensor = checkpoint.tensors[name] {
+                    tensors.append(try Self.placed(tensor, name: name, as: "\(part).\(name)"))
+                }
+            }
+        }
+        metadata.append((Self.schedulerKey, .string(try Checkpoint.text(path: "\(folder)/\(Self.schedulerFile)"))))
+        (self.metadata, self.tensors, self.files, path) = (metadata, tensors, files, folder)
+    }
+
+    private init?(single checkpoint: Checkpoint) throws(ModelFileError) {
+        let names = checkpoint.tensorNames.filter(Self.isPart)
+        guard !names.isEmpty else { return nil }
+        var tensors = [GGUFTensor]()
+        for name in names {
+            if let tensor = checkpoint.tensors[name] { tensors.append(try Self.placed(tensor, name: name, as: name)) }
+        }
+        func configuration(_ file: String, _ published: String) throws(ModelFileError) -> GGUFMetadataValue {
+            guard let found = checkpoint.companion(file) else { return .string(published) }
+            return .string(try Checkpoint.text(path: found))
+        }
+        metadata = [
+            (Self.unetKey, try configuration("unet/config.json", Self.publishedUNet)),
+            (Self.autoencoderKey, try configuration("vae/config.json", Self.publishedAutoencoder)),
+            (Self.schedulerKey, try configuration(Self.schedulerFile, Self.publishedScheduler)),
+        ]
+        (self.tensors, files, path) = (tensors, checkpoint.files, checkpoint.path)
+    }
+
+    private static func placed(
+        _ tensor: CheckpointTensor, name: String, as own: String
+    ) throws(ModelFileError) -> GGUFTensor {
+        // [outputs, inputs, k, k]: a row for each output.
+        let shape =
+            tensor.shape.count == 4
+            ? [tensor.shape.dropFirst().reduce(1, *), tensor.shape[0]] : tensor.shape.reversed()
+        guard let placed = GGUFTensor(name: own, shape: shape, of: tensor) else {
+            throw .wrongTensorType(
+                path: tensor.path, name: name, expected: "F32, F16 or BF16", found: tensor.type.rawValue)
+        }
+        return placed
+    }
+
+    // MARK: What was published with Emu2-Gen
+
+    private static let publishedUNet = """
+        {"addition_embed_type": "text_time", "addition_time_embed_dim": 256, "attention_head_dim": [5, 10, 20],
+        "block_out_channels": [320, 640, 1280], "cross_attention_dim": 1792,
+        "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"], "layers_per_block": 2,
+        "transformer_layers_per_block": [1, 2, 10],
+        "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"], "use_linear_projection": true}
+        """
+    private static let publishedAutoencoder = """
+        {"block_out_channels": [128, 256, 512, 512],
+        "down_block_types":
+        ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+        "layers_per_block": 2, "scaling_factor": 0.13025,
+        "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}
+        """
+    private static let publishedScheduler = """
+        {"beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "steps_offset": 1,
+        "timestep_spacing": "leading"}
+        """
 }

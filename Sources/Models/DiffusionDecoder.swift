@@ -143,7 +143,7 @@ package struct DiffusionDecoder: Sendable {
             do { text = try file.string(key) } catch { throw .file(error) }
             return try DiffusionSettings(text, part: part, path: file.path)
         }
-        let source = TensorSource(file: file, loading: loading)
+        let source = TensorSource(file: file, loading: loading, where: DiffusionCheckpoint.isPart)
         let unetConfiguration = try SDXLUNetConfiguration(try settings(DiffusionCheckpoint.unetKey, "unet"))
         let autoencoderConfiguration = try AutoencoderKLConfiguration(
             try settings(DiffusionCheckpoint.autoencoderKey, "vae"))

@@ -94,7 +94,7 @@ package struct Emu2: VisualModel {
     /// Takes the weights from a GGUF file, where they stay unless they are packed; every shape is checked.
     package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let reader = ParameterReader(file: file, prefix: "emu2")
-        let source = TensorSource(file: file, loading: loading)
+        let source = TensorSource(file: file, loading: loading) { !DiffusionCheckpoint.isPart($0) }
         configuration = try reader.emu2Configuration()
         let rotary = try reader.rotaryEmbedding(configuration.decoder, source, layout: .halfSplit)
         llama = try LlamaDecoder(

@@ -66,6 +66,9 @@ package struct Emu2Checkpoint: Sendable {
             + (try Self.tokenizer(of: checkpoint, vocabulary: rows))
     }
 
+    /// The parts that draw, where the checkpoint has them; their shapes are checked when they are loaded.
+    package func drawing() throws(ModelError) -> DiffusionCheckpoint? { try DiffusionCheckpoint(checkpoint) }
+
     /// The paths of the files that hold the weights.
     package var files: [String] { checkpoint.files.map(\.path) }
 

@@ -129,7 +129,7 @@ package struct SDXLUNet: Sendable {
         {
             try SpatialTransformer(
                 source, name, channels: level.channels, heads: level.heads, contextWidth: configuration.contextWidth,
-                depth: level.depth, groups: groups, isLinear: configuration.usesLinearProjection)
+                depth: level.depth, groups: groups)
         }
         // Channels of every map that the way up meets again.
         var skipped = [firstChannels]

@@ -30,7 +30,6 @@ package struct SDXLUNetConfiguration: Sendable, Equatable {
     /// `norm_num_groups`, `norm_eps`
     package let groups: Int
     package let epsilon: Float
-    package let usesLinearProjection: Bool
     package let flipsSineToCosine: Bool
     package let frequencyShift: Double
     package let downsamplePadding: Int
@@ -98,7 +97,6 @@ package struct SDXLUNetConfiguration: Sendable, Equatable {
         timeWidth = try settings.integer("time_embedding_dim", default: 4 * channels[0], in: 1...(4 * 65536))
         sizeFeatures = try settings.integer("addition_time_embed_dim")
         epsilon = Float(try settings.number("norm_eps", default: 1e-5, in: 0...1))
-        usesLinearProjection = try settings.bool("use_linear_projection", default: false)
         flipsSineToCosine = try settings.bool("flip_sin_to_cos", default: true)
         frequencyShift = try settings.number("freq_shift", default: 0, in: 0...1)
         downsamplePadding = try settings.integer("downsample_padding", default: 1, in: 1...1)

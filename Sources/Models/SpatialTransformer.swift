@@ -40,19 +40,12 @@ struct SpatialTransformer: Sendable {
     private let blocks: [SpatialTransformerBlock]
 
     init(
-        _ source: TensorSource, _ name: String, channels: Int, heads: Int, contextWidth: Int, depth: Int, groups: Int,
-        isLinear: Bool
+        _ source: TensorSource, _ name: String, channels: Int, heads: Int, contextWidth: Int, depth: Int, groups: Int
     ) throws(ModelError) {
         // 1e-6 and 1e-5 are constants of diffusers' layers, whatever the model's own epsilon.
         norm = try GroupNorm(source, "\(name).norm", channels: channels, groups: groups, epsilon: 1e-6)
-        func projection(_ part: String) throws(ModelError) -> Linear {
-            try Linear(
-                weight: try source.projection(
-                    "\(name).\(part).weight", rows: channels, columns: channels,
-                    shape: isLinear ? nil : [1, 1, channels, channels]),
-                bias: try source.vector("\(name).\(part).bias", count: channels))
-        }
-        input = try projection("proj_in")
+        // A convolution of single positions is a projection, so that files may have either.
+        input = try Linear(source, biased: "\(name).proj_in", outputs: channels, inputs: channels)
         var blocks = [SpatialTransformerBlock]()
         for index in 0..<depth {
             blocks.append(
@@ -61,7 +54,7 @@ struct SpatialTransformer: Sendable {
                     contextWidth: contextWidth))
         }
         self.blocks = blocks
-        output = try projection("proj_out")
+        output = try Linear(source, biased: "\(name).proj_out", outputs: channels, inputs: channels)
     }
 
     /// Adds to the map in place.

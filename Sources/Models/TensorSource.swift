@@ -32,16 +32,19 @@ final class TensorSource {
     private let loading: WeightLoading
     /// What is added to projections that are taken from now on.
     var adapters: LowRankAdapters?
+    private let own: [GGUFTensor]
     private var taken: Set<String> = []
     /// What was taken for products, by name, so that parts of a model share it.
     private var projections: [String: WeightMatrix] = [:]
     private let totalBytes: Int
     private var takenBytes = 0
 
-    init(file: GGUFFile, loading: WeightLoading) {
+    /// A file's tensors, or those of them that `includes` says; the others belong to a part that is loaded by itself.
+    init(file: GGUFFile, loading: WeightLoading, where includes: (String) -> Bool = { _ in true }) {
         self.file = file
         self.loading = loading
-        totalBytes = file.tensors.values.reduce(0) { $0 + $1.bytes.count }
+        own = file.tensors.values.filter { includes($0.name) }
+        totalBytes = own.reduce(0) { $0 + $1.bytes.count }
     }
 
     /// How what is loaded from here computes.
@@ -103,11 +106,11 @@ final class TensorSource {
     ///
     /// A tensor that nobody took belongs to a computation that would be left out in silence.
     func finish() throws(ModelError) -> Int {
-        if let name = file.tensors.keys.filter({ !taken.contains($0) }).min() {
+        if let name = own.map(\.name).filter({ !taken.contains($0) }).min() {
             throw .unsupportedFeature(path: file.path, feature: "the tensor \(name)")
         }
         loading.progress(totalBytes, totalBytes)
-        return file.tensors.values.reduce(0) { $0 + $1.elementCount }
+        return own.reduce(0) { $0 + $1.elementCount }
     }
 
     private func tensor(_ name: String, shape: [Int]) throws(ModelError) -> GGUFTensor {

@@ -90,6 +90,24 @@ import Testing
         #expect(items.contains { $0[0] == "autoencode" && $0[1] == "negative" })
     }
 
+    @Test(.enabled(if: golden != nil, "../shared is missing"))
+    func aConversionDrawsTheSame() throws {
+        let gen = try #require(Self.golden).appendingPathComponent("emu2-tiny-2/gen").path
+        let file = runner.folder.appendingPathComponent("gen.gguf").path
+        let conversion = try runner.start("emuchat", ["convert", gen, "--type", "f32", "-o", file]).finish()
+        #expect(conversion.status == 0 && !conversion.text.contains("left out"), "\(conversion.errorText)")
+        let result = try runner.bench("parity", gen, "--model", file)
+        #expect(result.status == 0, "\(result.text)\(result.errorText)")
+        #expect(try items(result).count { $0[1] == "image" && $0[4] == "ok" } == 4)
+        // Quantised, it draws something else, but something.
+        let small = runner.folder.appendingPathComponent("small.gguf").path
+        #expect(try runner.start("emuchat", ["convert", gen, "--type", "q8_0", "-o", small]).finish().status == 0)
+        let drawn = try runner.start(
+            "emuchat", ["draw", "--model", small, "--size", "64", "--steps", "2", "-o", "a.png", "cat"]
+        ).finish()
+        #expect(drawn.status == 0, "\(drawn.errorText)")
+    }
+
     private static let drawingItems: Set = [
         "prompt", "timesteps", "sigmas", "noise_pred0", "latents1", "latents", "image",
     ]

@@ -107,4 +107,31 @@ import Testing
         // What comes after is whole again.
         #expect(try fixture.difference(prediction(fixture, pool), "predicted") < Self.limit)
     }
+
+    /// One file with all tensors, as Emu2-Gen's native checkpoint; its configurations lie elsewhere.
+    @Test func theNativeLayoutIsTheSameModel() throws {
+        let fixture = try DiffusionFixture("usual")
+        let folder = try TestSupport.temporaryFolder()
+        defer { try? FileManager.default.removeItem(at: folder) }
+        var tensors: [(name: String, shape: [Int], values: [Float])] = []
+        for part in ["unet", "vae"] {
+            let file = try SafetensorsFile(
+                path: fixture.folder.appendingPathComponent("\(part)/diffusion_pytorch_model.safetensors").path)
+            for name in file.tensorNames {
+                tensors.append(("\(part).\(name)", try file.tensor(name).shape, try file.floats(name)))
+            }
+        }
+        let path = folder.appendingPathComponent("native.safetensors")
+        try SafetensorsWriter(tensors: tensors).data().write(to: path)
+        let file = try #require(
+            try DiffusionCheckpoint.file(path: path.path, configurationFolders: [fixture.folder.path]))
+        let native = try DiffusionDecoder(file: file)
+        let expected = try fixture.decoder()
+        #expect(native.parameterCount == expected.parameterCount)
+        let decoded = try native.autoencoder.decode(fixture.map("noise"), pool: pool).planes
+        #expect(try decoded == expected.autoencoder.decode(fixture.map("noise"), pool: pool).planes)
+        // Alone it is taken for a model of the published size, which it is not.
+        let alone = try #require(try DiffusionCheckpoint.file(path: path.path))
+        #expect(throws: ModelError.self) { try DiffusionDecoder(file: alone) }
+    }
 }

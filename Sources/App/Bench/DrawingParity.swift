@@ -27,7 +27,9 @@ struct DrawingParity {
         conditions["autoencode"] = autoencoding.picture
         let file: DiffusionDecoder?
         do {
-            file = try DiffusionCheckpoint.file(path: model.file.path).map { try DiffusionDecoder(file: $0) }
+            file = try DiffusionCheckpoint.file(
+                path: model.file.path, configurationFolders: model.configurationFolders
+            ).map { try DiffusionDecoder(file: $0) }
         } catch let error as ModelError {
             throw InferenceError.model(error)
         }
