@@ -30,9 +30,10 @@ import Testing
     @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
     func aPictureThatCannotBeSeenIsTold() throws {
         let picture = TestSupport.fixture("MediaTests", "quadrants.png").path
+        let model = try #require(TestSupport.builtInModel).path
         let result = try runner.emuchat(
-            "ask", "--temperature", "0", "--json", "--max-tokens", "4", "--image", picture, "--image", picture,
-            "Which colours?")
+            "ask", "--model", model, "--temperature", "0", "--json", "--max-tokens", "4", "--image", picture,
+            "--image", picture, "Which colours?")
         #expect(result.status == 0)
         #expect(result.errorLines.count == 1)
         #expect(result.errorText.contains("cannot see") && result.errorText.contains("[Image #1], [Image #2]"))

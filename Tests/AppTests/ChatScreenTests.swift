@@ -19,9 +19,10 @@ struct ChatFixture {
         try terminal.wait(for: text)
     }
 
-    /// A chat with the built-in model.
-    func startBuiltIn(_ arguments: String = "") throws {
-        try terminal.startChat("--temperature 0 \(arguments)")
+    /// A chat with the language model that the built-in one stands on.
+    func startLanguageModel(_ arguments: String = "") throws {
+        let model = try #require(TestSupport.builtInModel).path
+        try terminal.startChat("--model '\(model)' --temperature 0 \(arguments)")
         try terminal.wait(for: "the model") { $0.contains("smollm2 135M  ▕") }
     }
 
@@ -57,7 +58,7 @@ struct ChatConversationTests {
     /// `EMUCHAT_RECORD_GOLDEN=1` writes the file anew.
     @Test func theStartScreenIsTheGoldenOne() throws {
         let chat = try ChatFixture()
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         let screen = try chat.terminal.screen()
         let file = TestSupport.projectRoot.appendingPathComponent("Tests/AppTests/Golden/start-80x24.txt")
         if ProcessInfo.processInfo.environment["EMUCHAT_RECORD_GOLDEN"] == "1" {
@@ -69,7 +70,7 @@ struct ChatConversationTests {
     @Test func aQuestionIsAnsweredKeptAndShownAgain() throws {
         let chat = try ChatFixture()
         try chat.terminal.submit("stty -a >before")
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         try chat.terminal.submit("What is the capital of France?")
         let answered = try chat.terminal.wait(for: "the answer's end") {
             $0.contains("Paris.") && $0.contains("Ctrl-D")
@@ -103,14 +104,14 @@ struct ChatConversationTests {
         #expect(answer.finishReason == .end && answer.tokenIDs.count > 5)
         #expect(answer.model.sha256?.count == 64)
 
-        try chat.startBuiltIn("--session \(name)")
+        try chat.startLanguageModel("--session \(name)")
         let again = try chat.terminal.wait(for: "The capital of France is Paris.")
         #expect(again.contains("▌ What is the capital of France?"))
     }
 
     @Test func escapeStopsTheAnswerAndKeepsWhatCame() throws {
         let chat = try ChatFixture()
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         try chat.askForALongAnswer()
         try chat.terminal.press("Escape")
         let stopped = try chat.terminal.wait(for: "⏹ stopped")
@@ -125,7 +126,7 @@ struct ChatConversationTests {
 
     @Test func terminationWhileAnsweringKeepsWhatCame() throws {
         let chat = try ChatFixture()
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         try chat.askForALongAnswer()
         let words = ChatFixture.answerWords(try chat.terminal.screen())
         kill(try chat.terminal.chatProcess, SIGTERM)
@@ -141,7 +142,7 @@ struct ChatConversationTests {
 
     @Test func aKilledProgramHasKeptWhatItShowed() throws {
         let chat = try ChatFixture()
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         try chat.askForALongAnswer()
         let words = ChatFixture.answerWords(try chat.terminal.screen())
         kill(try chat.terminal.chatProcess, SIGKILL)
@@ -153,7 +154,7 @@ struct ChatConversationTests {
         try chat.terminal.type("stty sane; tput rmcup; clear; echo cleared")
         try chat.terminal.press("C-j")
         try chat.terminal.wait(for: "a clear screen") { $0.hasPrefix("cleared\n") }
-        try chat.startBuiltIn("--session \(name)")
+        try chat.startLanguageModel("--session \(name)")
         try chat.terminal.wait(for: "⏹ interrupted: the program ended")
         let answer = try #require(try chat.session().session.messages.last)
         #expect(answer.answer?.wasInterrupted == true)
@@ -162,7 +163,7 @@ struct ChatConversationTests {
 
     @Test func theScreenMayChangeItsSizeWhileAnswering() throws {
         let chat = try ChatFixture()
-        try chat.startBuiltIn()
+        try chat.startLanguageModel()
         try chat.askForALongAnswer()
         for (columns, rows) in [(40, 12), (100, 30), (20, 5), (1, 1), (80, 24)] {
             try chat.terminal.resize(columns: columns, rows: rows)
