@@ -19,7 +19,7 @@ def write(parameters: dict[str, torch.Tensor], rank: int, model: Path, tower: tu
     writer = GGUFWriter(out, "emuchat-nano")
     writer.add_name("emuchat-nano")
     writer.add_basename("emuchat-nano")
-    writer.add_size_label("0.2B")
+    writer.add_size_label("224M")
     writer.add_license("apache-2.0")
     writer.add_description("A small built-in model that sees: CLIP ViT-B/16, a projection, and adapters of SmolLM2-135M-Instruct")
     writer.add_uint32("emuchat-nano.contract", 1)
