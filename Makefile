@@ -86,8 +86,9 @@ build-address: setup-test
 
 check-thread: setup-test
 	@.setup/build $(THREAD) -c release --sanitize thread $(build_tests)
-	@TSAN_OPTIONS=halt_on_error=1 swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build \
-		--disable-xctest --filter '^InferenceTests\.' --skip MutatedModelTests
+	@TSAN_OPTIONS='halt_on_error=1 suppressions=.setup/thread-sanitizer.txt' \
+		swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build --disable-xctest \
+		--filter '^InferenceTests\.' --skip MutatedModelTests
 
 bench-peers: build ## measure speed beside llama.cpp, which is built once (ARGS='--only Q4_1 --runs 3')
 	@.setup/bench-peers $(BUILD)/release/bench $(ARGS)
