@@ -80,7 +80,7 @@ struct ConvertCommand: AsyncParsableCommand {
             { (path, threads, isCancelled, progress) throws(ConversionError) in
                 try converter.write(to: path, threadCount: threads, isCancelled: isCancelled, progress: progress)
             }, to: target)
-        try StandardOutput.write(report(converter, type, target))
+        try StandardOutput.write(report(converter, target))
     }
 
     /// Writes a file, given its path, threads, whether to stop, and whom to tell the bytes written and of all.
@@ -130,7 +130,7 @@ struct ConvertCommand: AsyncParsableCommand {
         }
     }
 
-    private func report(_ converter: Converter, _ type: WeightType, _ target: String) -> String {
+    private func report(_ converter: Converter, _ target: String) -> String {
         let total = max(1, converter.counts.values.reduce(0, +))
         let types = converter.counts.sorted { ($0.value, $0.key.rawValue) > ($1.value, $1.key.rawValue) }
             .map { "\($0.key.name) \(String(format: "%.1f", 100 * Double($0.value) / Double(total)))%" }
@@ -139,14 +139,14 @@ struct ConvertCommand: AsyncParsableCommand {
             ("types", types.joined(separator: ", ")),
         ]
         if converter.keepsEncoder { rows.append(("as F16", "v.*: the visual encoder, where rounding would show most")) }
+        if converter.keepsAutoencoder {
+            rows.append(("as F16", "vae.*: the autoencoder that turns latents into pixels"))
+        }
         for (pattern, group) in Self.grouped(converter.fallbacks) {
             let count = group.count == 1 ? "" : ", \(group.count) tensors"
             rows.append(("as F16", "\(pattern): rows of \(group[0].columns) are no whole blocks\(count)"))
         }
         let left = converter.checkpoint.otherParts.filter { !converter.draws || !DiffusionCheckpoint.isPart("\($0).") }
-        if converter.draws, type.target.storage.blockSize > 1 {
-            rows.append(("as F16", "vae.*: the autoencoder that turns latents into pixels"))
-        }
         if !left.isEmpty { rows.append(("left out", left.joined(separator: ", "))) }
         rows.append(("licence", Emu2Licence.name))
         return Self.table(rows)

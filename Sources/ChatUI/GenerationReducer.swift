@@ -150,7 +150,8 @@ enum GenerationReducer {
             let figures = AnswerFigures(summary)
             state.items[index].figures = figures
             state.lastFigures = figures
-            state.contextTokens = summary.contextTokens
+            // An answer that was stopped while its pictures were seen read nothing: the conversation is no shorter for that.
+            state.contextTokens = max(state.contextTokens ?? 0, summary.contextTokens)
             switch summary.finishReason {
             case .cancelled: state.items[index].marks.append(.stopped)
             case .length: state.items[index].marks.append(.cutShort)

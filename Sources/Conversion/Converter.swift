@@ -16,6 +16,8 @@ package struct Converter: Sendable {
     package let checkpoint: Emu2Checkpoint
     /// Whether the file will draw.
     package let draws: Bool
+    /// Whether the autoencoder that it draws with stays F16.
+    package let keepsAutoencoder: Bool
     package let type: TargetType
     /// Tensors stored as F16 instead.
     package let fallbacks: [Fallback]
@@ -35,6 +37,7 @@ package struct Converter: Sendable {
         self.checkpoint = checkpoint
         self.type = type
         draws = drawing != nil
+        keepsAutoencoder = drawing != nil && type.keepsAsHalf("vae.")
         let tensors = checkpoint.tensors + (drawing?.tensors ?? [])
         self.tensors = tensors
         types = tensors.map { type.storage(of: $0.name, shape: $0.shape) }
@@ -54,7 +57,7 @@ package struct Converter: Sendable {
                 && type.storage(of: tensor.name, shape: tensor.shape) == .f16
                 ? Fallback(name: tensor.name, columns: tensor.shape.first ?? 1) : nil
         }
-        keepsEncoder = type == .q8_0
+        keepsEncoder = type.keepsAsHalf("v.")
         counts = zip(tensors, types).reduce(into: [:]) { $0[$1.1, default: 0] += $1.0.elementCount }
     }
 

@@ -47,7 +47,8 @@ package enum TargetType: String, Sendable, CaseIterable {
     /// Whether rows are whole blocks.
     func fits(_ shape: [Int]) -> Bool { storage.rowBytes(columns: shape.first ?? 1) != nil }
 
-    private func keepsAsHalf(_ name: String) -> Bool {
+    /// Whether a tensor stays F16 though its rows are whole blocks.
+    func keepsAsHalf(_ name: String) -> Bool {
         (self == .q8_0 && name.hasPrefix("v.")) || (storage.blockSize > 1 && name.hasPrefix("vae."))
     }
 }

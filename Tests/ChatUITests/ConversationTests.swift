@@ -35,6 +35,18 @@ import Testing
         #expect(chat.frame.plainText.contains("⏹ stopped"))
     }
 
+    /// Stopped before anything was read, the engine has nothing; the conversation still takes what it took.
+    @Test func stoppingBeforeItIsReadKeepsTheCount() {
+        var chat = ScriptedChat()
+        chat.type("Hello\n")
+        chat.start()
+        chat.finish()
+        chat.type("Count\n")
+        chat.press(.escape)
+        chat.finish(.cancelled, contextTokens: 0)
+        #expect(chat.state.contextTokens == 612)
+    }
+
     @Test func questionsWaitForTheModel() {
         var chat = ScriptedChat(model: .loading(ModelLoading(name: "SmolLM2", since: 0)))
         #expect(chat.type("First\n").isEmpty)

@@ -79,12 +79,12 @@ struct ScriptedChat {
         }
     }
 
-    mutating func finish(_ reason: FinishReason = .end, rest: String = "") {
+    mutating func finish(_ reason: FinishReason = .end, rest: String = "", contextTokens: Int = 612) {
         act(
             .generationEventArrived(
                 .finished(
                     GenerationSummary(
-                        finishReason: reason, remainingText: rest, generatedTokens: 42, contextTokens: 612,
+                        finishReason: reason, remainingText: rest, generatedTokens: 42, contextTokens: contextTokens,
                         firstTokenSeconds: 0.7, totalSeconds: 1.7))))
     }
 

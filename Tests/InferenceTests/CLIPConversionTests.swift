@@ -55,16 +55,12 @@ import Testing
         #expect(found < 1e-4, "\(found)")
     }
 
-    @Test(.enabled(if: CLIPConversionTests.visualEncoder != nil, "the visual encoder has not been fetched"))
+    @Test(.enabled(if: TestSupport.visualEncoder != nil, "the visual encoder has not been fetched"))
     func thePublishedEncoderComputesWhatItsWeightsStandFor() throws {
-        let path = try #require(Self.visualEncoder)
+        let path = try #require(TestSupport.visualEncoder).path
         let found = try difference(path, "vit-b16.safetensors", rows: [0, 1, 100, 196])
         #expect(found < 1e-4, "\(found)")
     }
-
-    private static let visualEncoder = TestSupport.builtInModel.map {
-        $0.deletingLastPathComponent().appendingPathComponent("clip-vit-base-patch16.gguf").path
-    }.flatMap { FileManager.default.fileExists(atPath: $0) ? $0 : nil }
 
     @Test func wholeNumbersAndFactorsAreTheGraphs() throws {
         let graph = try ONNXFile(path: Self.source)

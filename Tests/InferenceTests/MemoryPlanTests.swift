@@ -144,6 +144,20 @@ import Testing
         }
     }
 
+    /// What draws is opened by itself.
+    @Test func whatDrawsIsNotCounted() throws {
+        var builder = GGUFBuilder(architecture: "emu2")
+        builder.add("output.weight", shape: [64, 16], type: 8, bytes: [UInt8](repeating: 0, count: 16 * 2 * 34))
+        let alone = try builder.withFile { try MemoryPlan.weightBytes(of: GGUFFile(path: $0), precision: .fast) }
+        builder.add("unet.a.weight", shape: [64, 64], type: 8, bytes: [UInt8](repeating: 0, count: 64 * 2 * 34))
+        builder.add("vae.a.bias", shape: [64], floats: [Float](repeating: 0, count: 64))
+        try builder.withFile { path in
+            let file = try GGUFFile(path: path)
+            #expect(MemoryPlan.weightBytes(of: file, precision: .exact) == file.size - 64 * 2 * 34 - 4 * 64)
+            #expect(MemoryPlan.weightBytes(of: file, precision: .fast) == alone)
+        }
+    }
+
     @Test func aModelThatDoesNotFitIsNotLoaded() throws {
         try TinyModel.emu2().builder().withFile { path in
             var options = ModelOptions(threadCount: 1)

@@ -15,13 +15,23 @@ package enum TestSupport {
     }
 
     /// The built-in language model, when it has been fetched.
-    package static let builtInModel: URL? = {
+    package static let builtInModel: URL? = fetched("SmolLM2-135M-Instruct.Q4_1.gguf")
+
+    /// CLIP's visual encoder, when it has been fetched and converted.
+    package static let visualEncoder: URL? = fetched("clip-vit-base-patch16.gguf")
+
+    /// The small model that sees, when all that it stands on is there.
+    package static let seeingModel: URL? =
+        builtInModel == nil || visualEncoder == nil ? nil : fetched("emuchat-nano.gguf")
+
+    /// A file where `make run` puts models.
+    private static func fetched(_ name: String) -> URL? {
         let environment = ProcessInfo.processInfo.environment
         let cache =
             environment["XDG_CACHE_HOME"].flatMap { $0.isEmpty ? nil : URL(fileURLWithPath: $0) }
             ?? URL(fileURLWithPath: NSHomeDirectory()).appendingPathComponent(".cache")
-        return existing(cache.appendingPathComponent("emuchat/models/SmolLM2-135M-Instruct.Q4_1.gguf"))
-    }()
+        return existing(cache.appendingPathComponent("emuchat/models/\(name)"))
+    }
 
     /// A file below a test target's `Fixtures` folder.
     package static func fixture(_ target: String, _ name: String) -> URL {
