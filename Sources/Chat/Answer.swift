@@ -46,6 +46,38 @@ package struct Answer: Sendable, Equatable {
         package init(picture: Int?) { self.picture = picture }
     }
 
+    /// How the pictures of an answer were drawn; the first one's seed is the answer's own.
+    package struct Drawing: Sendable, Equatable {
+        package var width: Int
+        package var height: Int
+        package var steps: Int
+        package var guidance: Float
+        /// Pictures that were asked for.
+        package var count: Int
+        /// The last picture is what there was when the drawing was stopped.
+        package var endsInPreview: Bool
+        package var unknown: JSONObject = [:]
+
+        package init(
+            width: Int, height: Int, steps: Int, guidance: Float, count: Int = 1, endsInPreview: Bool = false
+        ) {
+            (self.width, self.height, self.steps, self.guidance) = (width, height, steps, guidance)
+            (self.count, self.endsInPreview) = (count, endsInPreview)
+        }
+
+        package init(_ options: DrawingOptions) {
+            self.init(
+                width: options.width, height: options.height, steps: options.steps, guidance: options.guidance,
+                count: options.count)
+        }
+
+        /// What draws the same again with a seed.
+        package func options(seed: UInt64?) -> DrawingOptions {
+            DrawingOptions(
+                width: width, height: height, steps: steps, guidance: guidance, seed: seed, count: count)
+        }
+    }
+
     package var model: Model
     package var template: String
     package var options: GenerationOptions
@@ -65,6 +97,8 @@ package struct Answer: Sendable, Equatable {
     package var dropped: Dropped?
     /// Nil for an answer in words alone.
     package var grounding: Grounding?
+    /// Nil for an answer in words.
+    package var drawing: Drawing?
     /// Numbers (from 1, in reading order of the branch) of pictures that the model could not see.
     package var unseenMedia: [Int]
     package var promptTokens: Int
@@ -122,11 +156,23 @@ package struct Answer: Sendable, Equatable {
     }
 }
 
+/// The pictures of an answer, in the order in which they were drawn.
+package struct DrawnPictures: Sendable, Equatable {
+    package let pictures: [StoredImage]
+    /// The last one is what there was when the drawing was stopped.
+    package let endsInPreview: Bool
+
+    package init(_ pictures: [StoredImage], endsInPreview: Bool) {
+        (self.pictures, self.endsInPreview) = (pictures, endsInPreview)
+    }
+}
+
 /// Builds an assistant's message from a running generation.
 package struct AnswerRecording: Sendable, Equatable {
     private let base: Message
     private var answer: Answer
     private var text = ""
+    private var media: [Part] = []
 
     /// - Parameter created: when the generation began; tokens' times count from here.
     package init(id: Int, parent: Int?, created: Timestamp, answer: Answer, unknown: JSONObject = [:]) {
@@ -137,7 +183,7 @@ package struct AnswerRecording: Sendable, Equatable {
     /// The message as it stands so far.
     package var message: Message {
         var message = base
-        message.parts = [.text(text)]
+        message.parts = media.isEmpty ? [.text(text)] : media
         message.answer = answer
         return message
     }
@@ -154,6 +200,11 @@ package struct AnswerRecording: Sendable, Equatable {
         answer.tokenMilliseconds.append(max(milliseconds, answer.tokenMilliseconds.last ?? 0))
         answer.tokenTextLengths.append(piece.utf8.count)
         text += piece
+    }
+
+    package mutating func take(_ drawn: DrawnPictures) {
+        media = drawn.pictures.map { .image($0) }
+        answer.drawing?.endsInPreview = drawn.endsInPreview
     }
 
     package mutating func finish(

@@ -26,6 +26,7 @@ extension Answer {
             fields["grounding"] = .object(
                 grounding.unknown.merging(["picture": grounding.picture.map { .integer(Int64($0)) } ?? .null]) { $1 })
         }
+        if let drawing { fields["drawing"] = drawing.json }
         fields["unseen_media"] = .integers(clamping: unseenMedia)
         fields["prompt_tokens"] = .integer(Int64(promptTokens))
         fields["reused_tokens"] = .integer(Int64(reusedTokens))
@@ -79,6 +80,9 @@ extension Answer {
             grounding = Grounding(picture: try inner.optionalInteger("picture", in: 1...largest))
             grounding?.unknown = inner.rest
         }
+        let drawing = try fields.take("drawing").map { value throws(SessionFormatError) in
+            try Drawing(json: value, path: fields.path("drawing"))
+        }
         let unseen = try fields.integers("unseen_media", limit: SessionLimits.partsPerMessage, in: 1...largest)
         let promptTokens = try fields.integer("prompt_tokens", in: 0...largest)
         let reusedTokens = try fields.integer("reused_tokens", in: 0...largest)
@@ -113,7 +117,7 @@ extension Answer {
         unknown["model"] = modelFields.rest.isEmpty ? nil : .object(modelFields.rest)
         unknown["options"] = optionFields.rest.isEmpty ? nil : .object(optionFields.rest)
         unknown["dropped"] = droppedFields.flatMap { $0.rest.isEmpty ? nil : .object($0.rest) }
-        self.grounding = grounding
+        (self.grounding, self.drawing) = (grounding, drawing)
         finishReason = reason
         self.wasInterrupted = wasInterrupted
         tokenIDs = ids.map { Int32(clamping: $0) }

@@ -40,16 +40,21 @@ enum Journal {
             ["id": .integer(Int64(id)), "text": .string(text), "milliseconds": .integer(Int64(milliseconds))])
     }
 
+    /// The end of an answer, with the pictures that it drew.
     static func end(
-        _ reason: FinishReason, remainingText: String, milliseconds: Int, modelDigest: String?
+        _ reason: FinishReason, remainingText: String, milliseconds: Int, modelDigest: String?,
+        drawn: DrawnPictures? = nil
     ) -> [UInt8] {
-        line(
-            .end,
-            [
-                "finish_reason": .string(reason.rawValue), "text": .string(remainingText),
-                "milliseconds": .integer(Int64(milliseconds)),
-                "model_sha256": modelDigest.map { .string($0) } ?? .null,
-            ])
+        var fields: JSONObject = [
+            "finish_reason": .string(reason.rawValue), "text": .string(remainingText),
+            "milliseconds": .integer(Int64(milliseconds)),
+            "model_sha256": modelDigest.map { .string($0) } ?? .null,
+        ]
+        if let drawn {
+            fields["pictures"] = .array(drawn.pictures.map { Part.image($0).json })
+            fields["ends_in_preview"] = .bool(drawn.endsInPreview)
+        }
+        return line(.end, fields)
     }
 
     /// Nothing is kept of the answer that has begun.

@@ -160,9 +160,22 @@ struct JournalReader {
         let text = try fields.string("text")
         let milliseconds = try fields.integer("milliseconds", in: 0...SessionLimits.largestNumber)
         let digest = try fields.optionalDigest("model_sha256")
+        if fields.has("pictures") { recording.take(try readPictures(&fields)) }
         recording.finish(reason, remainingText: text, milliseconds: milliseconds, modelDigest: digest)
         running = nil
         add(recording.message)
         session.updated = max(session.updated, recording.end)
+    }
+
+    private func readPictures(_ fields: inout FieldReader) throws(SessionFormatError) -> DrawnPictures {
+        var pictures = [StoredImage]()
+        for (index, element) in try fields.elements("pictures", limit: SessionLimits.partsPerMessage).enumerated() {
+            let path = fields.path("pictures[\(index)]")
+            guard case .image(let image) = try Part(json: element, path: path).content else {
+                throw .field(path: path, expected: "a picture", found: "another part")
+            }
+            pictures.append(image)
+        }
+        return DrawnPictures(pictures, endsInPreview: try fields.optionalBool("ends_in_preview") ?? false)
     }
 }

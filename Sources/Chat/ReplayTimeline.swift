@@ -9,6 +9,8 @@ package struct ReplayEvent: Sendable, Equatable {
         case answerBegan(Message)
         /// A token's words join the answer; empty when the token completed none. `tokenIndex` is nil for the words at the end.
         case textAdded(messageID: Int, tokenIndex: Int?, text: String)
+        /// Pictures that the answer drew join it: all of its parts as they are in the end.
+        case picturesAdded(messageID: Int, [Part])
         case answerEnded(messageID: Int, FinishReason, wasInterrupted: Bool)
     }
 
@@ -64,7 +66,7 @@ package struct ReplayTimeline: Sendable, Equatable {
         events.first { event in
             switch event.kind {
             case .messageAppeared(let message), .answerBegan(let message): message.id == id
-            case .textAdded, .answerEnded: false
+            case .textAdded, .picturesAdded, .answerEnded: false
             }
         }?.milliseconds
     }
@@ -84,30 +86,37 @@ package struct ReplayTimeline: Sendable, Equatable {
     package func messages(afterEvents count: Int) -> [Message] {
         var messages = [Message]()
         var text = ""
+        var pictures = [Part]()
         for event in events.prefix(max(0, count)) {
             switch event.kind {
             case .messageAppeared(let message):
                 messages.append(message)
             case .answerBegan(let message):
-                text = ""
+                (text, pictures) = ("", [])
                 messages.append(message)
             case .textAdded(_, _, let piece):
                 text += piece
+            case .picturesAdded(_, let parts):
+                pictures = parts
             case .answerEnded(_, let reason, let wasInterrupted):
-                Self.update(&messages, text)
+                Self.update(&messages, text, pictures)
                 if let last = messages.indices.last {
                     messages[last].answer?.finishReason = reason
                     messages[last].answer?.wasInterrupted = wasInterrupted
                 }
             }
         }
-        if messages.last?.answer != nil, messages.last?.answer?.finishReason == nil { Self.update(&messages, text) }
+        if messages.last?.answer != nil, messages.last?.answer?.finishReason == nil {
+            Self.update(&messages, text, pictures)
+        }
         return messages
     }
 
-    private static func update(_ messages: inout [Message], _ text: String) {
+    private static func update(_ messages: inout [Message], _ text: String, _ pictures: [Part]) {
         guard let last = messages.indices.last else { return }
-        messages[last].parts = [.text(text)]
+        // What is drawn has no words that its pictures would take the place of.
+        let words: [Part] = messages[last].answer?.drawing == nil ? [.text(text)] : []
+        messages[last].parts = pictures.isEmpty ? words : pictures
     }
 }
 
@@ -134,7 +143,7 @@ private struct TimelineBuilder {
             return
         }
         var beginning = message
-        beginning.parts = [.text("")]
+        beginning.parts = answer.drawing == nil ? [.text("")] : []
         beginning.answer?.finishReason = nil
         beginning.answer?.wasInterrupted = false
         let start = now
@@ -148,6 +157,8 @@ private struct TimelineBuilder {
         now = max(now, start + end)
         let rest = cut?.rest ?? message.text
         if !rest.isEmpty { emit(.textAdded(messageID: message.id, tokenIndex: nil, text: rest)) }
+        let hasPictures = message.parts.contains { if case .text = $0.content { false } else { true } }
+        if hasPictures { emit(.picturesAdded(messageID: message.id, message.parts)) }
         emit(
             .answerEnded(
                 messageID: message.id, answer.finishReason ?? .cancelled, wasInterrupted: answer.wasInterrupted))

@@ -157,11 +157,13 @@ package final class SessionWriter: Sendable {
     /// On failure the answer is in `session` and, as far as the disk took it, in the journal; `save` tries again.
     @discardableResult
     package func finishAnswer(
-        _ reason: FinishReason, remainingText: String = "", seconds: Double, modelDigest: String? = nil
+        _ reason: FinishReason, remainingText: String = "", seconds: Double, modelDigest: String? = nil,
+        drawn: DrawnPictures? = nil
     ) throws(SessionError) -> Session {
         try locked { state throws(SessionError) in
             guard var recording = state.recording else { throw .noAnswerIsRunning(name: state.name) }
             let milliseconds = Self.milliseconds(seconds)
+            if let drawn { recording.take(drawn) }
             recording.finish(reason, remainingText: remainingText, milliseconds: milliseconds, modelDigest: modelDigest)
             state.recording = nil
             state.session.append(recording.message)
@@ -169,7 +171,8 @@ package final class SessionWriter: Sendable {
             if state.kept != nil { state.kept = Kept(state.session) }
             Self.queue(
                 Journal.end(
-                    reason, remainingText: remainingText, milliseconds: milliseconds, modelDigest: modelDigest), &state)
+                    reason, remainingText: remainingText, milliseconds: milliseconds, modelDigest: modelDigest,
+                    drawn: drawn), &state)
             do throws(SessionError) {
                 try Self.writePending(&state, store)
                 try Self.synchroniseJournal(state, store)

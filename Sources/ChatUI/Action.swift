@@ -26,6 +26,11 @@ package enum Action: Sendable {
     /// An event of the generation that `Effect.startGeneration` started.
     case generationEventArrived(GenerationEvent)
 
+    /// How far the drawing that `Effect.startGeneration` started is.
+    case drawingProgressed(DrawingProgress)
+    /// A picture of the running drawing can be shown: drawn, or as far as it has come.
+    case pictureDrawn(number: Int, PictureFacts)
+
     /// The question of `Effect.startGeneration` does not fit into the context, and nothing was sent. Of the conversation
     /// this many of the oldest turns had been left out before.
     case contextOverflowed(ContextPlan, droppedTurns: Int)

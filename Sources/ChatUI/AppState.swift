@@ -36,6 +36,9 @@ package struct AppState: Equatable, Sendable {
         package var startedAt: Double
         package var progress: GenerationProgress?
         package var progressSince: Double
+        /// Of a drawing: how far it is, and the numbers of its pictures.
+        package var drawing: DrawingProgress?
+        package var drawnNumbers: [Int] = []
         package var firstTokenSeconds: Double?
         package var tokens: Int
         package var lastTokenSeconds: Double

@@ -33,6 +33,7 @@ enum BranchReducer {
         else { throw .nothingAsked(command: "continue") }
         guard let place = answer.place else { throw .answerFailed }
         guard answer.marks.contains(where: \.isCut) else { throw .answerIsComplete }
+        if state.items[index].drawing != nil { throw .drawingCannotGoOn }
         return try restart(
             &state, question: index, .continued(answer: place.messageID), command: "continue", text: answer.text)
     }

@@ -32,6 +32,9 @@ struct Command: Sendable {
             summary: "have the next answer say where things are, in picture N or the last one", canEndDraft: true,
             run: GroundingReducer.run),
         Command(
+            name: "draw", arguments: "WORDS", summary: "draw a picture; [Image #N] among the words shows one",
+            run: DrawReducer.run),
+        Command(
             name: "example", arguments: "ANSWER", summary: "make an example of the draft, with this answer",
             canEndDraft: true, run: ExampleCommands.add),
         Command(
@@ -109,6 +112,12 @@ enum CommandProblem: Error, Equatable {
     case noSuchPicture(String, numbers: [Int])
     case noPictureToGround(String, numbers: [Int])
     case modelGivesNoBoxes(model: String)
+    case nothingToDraw
+    case modelDrawsNothing(model: String)
+    case noPictureToDraw(String, numbers: [Int])
+    case wrongDrawingOption(String, value: String, range: String)
+    case noSuchDrawingOption(String, nearest: String?)
+    case drawingCannotGoOn
     case noExampleAnswer
     case noExampleQuestion
     case picturesAreLoading(command: String)

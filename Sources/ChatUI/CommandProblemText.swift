@@ -19,6 +19,19 @@ extension CommandProblem: CustomStringConvertible {
                 + (numbers.isEmpty ? "There are none yet; /image attaches one" : "There are \(Self.list(numbers))")
         case .modelGivesNoBoxes(let model):
             "/ground: \(model) cannot say where things are. Emu2-Chat can; /model FILE changes the model"
+        case .nothingToDraw: "/draw: what? Type it, as in /draw a red fox in the snow, or /draw [Image #1] at night"
+        case .modelDrawsNothing(let model):
+            "/draw: \(model) draws no pictures. Emu2-Gen does; /model FILE changes the model"
+        case .noPictureToDraw(let text, let numbers):
+            "/draw: there is no picture \(text). "
+                + (numbers.isEmpty ? "/image attaches one" : "There are \(Self.list(numbers))")
+        case .wrongDrawingOption(let option, let value, let range):
+            "/draw --\(option)\(value.isEmpty ? "" : " " + value): it takes \(range)"
+        case .noSuchDrawingOption(let option, let nearest?):
+            "/draw \(option): no such option. Did you mean --\(nearest)?"
+        case .noSuchDrawingOption(let option, nil):
+            "/draw \(option): no such option. There are \(DrawReducer.options.map { "--" + $0 }.joined(separator: ", "))"
+        case .drawingCannotGoOn: "/continue: a drawing that was stopped cannot go on. /regenerate draws anew"
         case .noExampleAnswer: "/example: which answer should it have? Type it, as in /example Two poodles."
         case .noExampleQuestion: "/example: write its question first, mostly a picture and what is asked of it"
         case .picturesAreLoading(let command): "/\(command): a picture is still being read. Try again in a moment"

@@ -88,6 +88,8 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
     package var place: BranchPlace?
     /// Of a question that is to be answered with places.
     package var groundingWish: GroundingWish?
+    /// Of a question that asks for pictures: how they are to be drawn.
+    package var drawing: DrawingOptions?
     /// Of a question before which examples are wanted that have not come yet.
     package var examplesWish: ExamplesWish?
     /// Of an example's question and answer: the name of the set that it is from, empty for none.

@@ -57,7 +57,7 @@ struct ConversationLayout {
             return item.speaker == .assistant ? "its answer" : set.isEmpty ? "example" : "example of \(set)"
         }
         return switch item.speaker {
-        case .user: "you"
+        case .user: item.drawing == nil ? "you" : "you · /draw"
         case .assistant: "emuchat"
         case .system: "system"
         case .program: nil

@@ -159,13 +159,16 @@ package struct GenerationRequest: Equatable, Sendable {
     package let draftPictures: Set<Int>
     /// Asks for places; the picture is numbered from 1 in the conversation's reading order.
     package let grounding: Answer.Grounding?
+    /// Numbers for the pictures that are to be drawn, which the question says how; empty for an answer in words.
+    package let drawnNumbers: [Int]
 
     package init(
         question: ConversationItem, answerID: ConversationItem.ID, systemText: String?, options: GenerationOptions,
         origin: QuestionOrigin = .end, remedy: ContextRemedy? = nil, draftPictures: Set<Int> = [],
-        grounding: Answer.Grounding? = nil
+        grounding: Answer.Grounding? = nil, drawnNumbers: [Int] = []
     ) {
         self.grounding = grounding
+        self.drawnNumbers = drawnNumbers
         self.question = question
         self.answerID = answerID
         self.origin = origin

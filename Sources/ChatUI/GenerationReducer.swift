@@ -2,11 +2,15 @@ import Generation
 
 enum GenerationReducer {
     /// Adds a question to the conversation and has it answered when its turn comes.
-    static func ask(_ state: inout AppState, _ parts: [ConversationItem.Part]) -> [Effect] {
-        if let editing = state.editing { return askOtherwise(&state, parts, editing) }
+    ///
+    /// - Parameter drawing: how a picture is to be drawn of it; nil asks for words.
+    static func ask(
+        _ state: inout AppState, _ parts: [ConversationItem.Part], drawing: DrawingOptions? = nil
+    ) -> [Effect] {
+        if let editing = state.editing { return askOtherwise(&state, parts, drawing, editing) }
         let id = state.appendItem(.user, parts: parts, marks: [.waiting])
-        takeWish(&state, for: id)
-        if let wish = state.examplesWish, let index = state.index(of: id) {
+        takeWish(&state, for: id, drawing)
+        if drawing == nil, let wish = state.examplesWish, let index = state.index(of: id) {
             state.items[index].examplesWish = wish
             state.examplesWish = nil
         }
@@ -18,7 +22,8 @@ enum GenerationReducer {
 
     /// Asks a question in another's place, on a branch of its own.
     private static func askOtherwise(
-        _ state: inout AppState, _ parts: [ConversationItem.Part], _ editing: AppState.Editing
+        _ state: inout AppState, _ parts: [ConversationItem.Part], _ drawing: DrawingOptions?,
+        _ editing: AppState.Editing
     ) -> [Effect] {
         state.editing = nil
         if let index = state.items.firstIndex(where: { $0.place?.messageID == editing.messageID }) {
@@ -27,14 +32,18 @@ enum GenerationReducer {
         state.scroll = nil
         state.hasNewTextBelow = false
         let id = state.appendItem(.user, parts: parts)
-        takeWish(&state, for: id)
+        takeWish(&state, for: id, drawing)
         state.editor.setElements(editing.draft)
         return start(&state, id, origin: .edited(editing.messageID), remedy: nil) ?? []
     }
 
     /// Gives a question what was wished for it, which ends the wish.
-    private static func takeWish(_ state: inout AppState, for id: ConversationItem.ID) {
-        guard let wish = state.groundingWish, let index = state.index(of: id) else { return }
+    private static func takeWish(
+        _ state: inout AppState, for id: ConversationItem.ID, _ drawing: DrawingOptions?
+    ) {
+        guard let index = state.index(of: id) else { return }
+        state.items[index].drawing = drawing
+        guard drawing == nil, let wish = state.groundingWish else { return }
         state.items[index].groundingWish = wish
         state.groundingWish = nil
     }
@@ -64,16 +73,19 @@ enum GenerationReducer {
             grounding: grounding?.shown)
         state.nextItemID += 1
         state.items.insert(answer, at: index + 1)
+        let drawnNumbers = DrawReducer.reserveNumbers(&state, for: state.items[index])
         state.answer = AppState.RunningAnswer(
             itemID: answer.id, questionID: id, startedAt: state.now, progressSince: state.now, tokens: 0,
             lastTokenSeconds: 0, isStopping: false, origin: origin, beginning: text)
+        state.answer?.drawnNumbers = drawnNumbers
         state.noteNewText()
         return [
             .startGeneration(
                 GenerationRequest(
                     question: state.items[index], answerID: answer.id, systemText: state.systemText,
                     options: state.options, origin: origin, remedy: remedy,
-                    draftPictures: state.editor.pictureNumbers, grounding: grounding?.asked))
+                    draftPictures: state.editor.pictureNumbers, grounding: grounding?.asked,
+                    drawnNumbers: drawnNumbers))
         ]
     }
 
@@ -106,13 +118,15 @@ enum GenerationReducer {
 
     /// An item as the editor holds it.
     static func elements(_ item: ConversationItem) -> [Editor.Element] {
-        item.parts.flatMap { part -> [Editor.Element] in
+        let command = item.drawing.map(DrawReducer.command) ?? ""
+        let parts = item.parts.flatMap { part -> [Editor.Element] in
             switch part {
             case .text(let text): text.map { .character($0) }
             case .picture(let number): [.picture(number)]
             case .clip(let number): [.clip(number)]
             }
         }
+        return command.map { .character($0) } + parts
     }
 
     static func reduce(_ state: inout AppState, _ event: GenerationEvent) -> [Effect] {
@@ -157,10 +171,12 @@ enum GenerationReducer {
             case .length: state.items[index].marks.append(.cutShort)
             case .end, .stop: break
             }
+            DrawReducer.releaseNumbers(&state)
             state.answer = nil
             return startNext(&state)
         case .failed(let failure):
             state.items[index].grounding = nil
+            DrawReducer.releaseNumbers(&state)
             state.items[index].marks.append(.failed(text(failure)))
             state.answer = nil
             return startNext(&state)

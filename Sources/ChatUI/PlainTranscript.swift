@@ -138,8 +138,9 @@ package struct PlainTranscript: Sendable {
     private mutating func write(_ item: ConversationItem, at index: Int, _ state: AppState) {
         let isRunning = state.answer?.itemID == item.id || state.replay?.answering == item.id
         writeMarks(item, at: index, before: true, state)
-        // A leading beam's words may still be replaced.
-        if !(isRunning && state.answer?.isProvisional == true) {
+        // A leading beam's words may still be replaced, and so may what a drawing looks like.
+        let isProvisional = state.answer?.isProvisional == true || state.answer?.drawnNumbers.isEmpty == false
+        if !(isRunning && isProvisional) {
             let old = written[index].parts
             for (number, part) in item.parts.enumerated() where number >= max(0, old.count - 1) {
                 switch part {
@@ -151,7 +152,8 @@ package struct PlainTranscript: Sendable {
                     // The space between a picture and what follows it.
                     if number > 0 && isAtLineStart { new = new.drop { $0 == " " } }
                     add(String(new))
-                case .picture(let number), .clip(let number): picture(number, state)
+                case .picture(let picture), .clip(let picture):
+                    if number >= old.count { self.picture(picture, state) }
                 }
             }
             written[index].parts = item.parts

@@ -25,6 +25,12 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .patternExpanded(let number, let paths): effects = PictureReducer.expanded(&state, number, paths)
     case .pasteProbed(let id, let found): effects = PasteReducer.probed(&state, id, found)
     case .generationEventArrived(let event): effects = GenerationReducer.reduce(&state, event)
+    case .drawingProgressed(let progress):
+        DrawReducer.progressed(&state, progress)
+        effects = []
+    case .pictureDrawn(let number, let facts):
+        DrawReducer.drawn(&state, number, facts)
+        effects = []
     case .contextOverflowed(let plan, let droppedTurns):
         effects = OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
     case .conversationShortened(let turns, let pictures):
@@ -185,6 +191,7 @@ extension AppState {
         waiting = asked.map { question in
             let id = appendItem(.user, parts: question.parts, marks: question.marks)
             items[items.count - 1].groundingWish = question.groundingWish
+            items[items.count - 1].drawing = question.drawing
             items[items.count - 1].examplesWish = question.examplesWish
             return id
         }

@@ -80,6 +80,7 @@ enum StatusLine {
         }
         guard let answer = state.answer else { return nil }
         if answer.isStopping { return TextLine("stopping", theme.accent) }
+        if let drawing = answer.drawing { return self.drawing(drawing, since: answer.progressSince, state, theme) }
         guard let progress = answer.progress else {
             if answer.isProvisional { return TextLine("choosing among \(state.options.beamCount) beams", theme.accent) }
             return answer.tokens == 0 ? TextLine("thinking", theme.accent) : nil
@@ -91,6 +92,24 @@ enum StatusLine {
         case .images: return TextLine("reading pictures \(Int(share * 100))%\(left)", theme.accent)
         case .prefill: return TextLine("prefill \(progress.completed)/\(progress.total)\(left)", theme.accent)
         }
+    }
+
+    /// Such as `drawing ▕███   ▏ 24/50 2 min`.
+    private static func drawing(
+        _ progress: DrawingProgress, since: Double, _ state: AppState, _ theme: Theme
+    ) -> TextLine {
+        let share = Double(progress.completed) / Double(max(1, progress.total))
+        let count =
+            switch progress.stage {
+            case .loading, .developing: "\(Int(share * 100))%"
+            case .looking, .predicting, .drawing: "\(progress.completed)/\(progress.total)"
+            }
+        let name = progress.stage == .loading ? "reading weights" : progress.stage.rawValue
+        let left = FigureText.timeLeft(share, elapsed: state.now - since)
+        return TextLine([
+            Span("\(name) ", theme.accent), Span("▕", theme.dim), Span(bar(share, columns: 6), theme.accent),
+            Span("▏", theme.dim), Span(" \(count)\(left)", theme.accent),
+        ])
     }
 
     /// Such as `loading 63% 2 s`.

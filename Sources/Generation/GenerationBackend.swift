@@ -82,6 +82,8 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var systemMessages: [SystemMessage]?
     /// Whether it can say where in a picture things are; nil where that is unknown, as it is of most.
     package var givesBoxes: Bool?
+    /// What can be asked of it to draw; nil for one that draws nothing.
+    package var drawing: DrawingLimits?
     /// Under whose terms it may be used, where its file says so.
     package var licenceTerms: String?
     /// What is to be told of these terms now: they are told when a model is first loaded, and not every time.

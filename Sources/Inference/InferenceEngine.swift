@@ -12,7 +12,9 @@ package actor InferenceEngine: GenerationBackend {
     package nonisolated let loadedModel: LoadedModel
     private nonisolated let executor: ThreadExecutor
     let session: DecoderSession
-    private nonisolated let pictureStore: CacheStore?
+    nonisolated let pictureStore: CacheStore?
+    /// What draws, opened with the first drawing.
+    var drawer: PictureDrawer?
     nonisolated let contextStore: CacheStore?
     /// Nil for a model that cannot see.
     let pictures: PictureEncoder?

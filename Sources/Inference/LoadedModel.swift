@@ -162,6 +162,7 @@ package final class LoadedModel: Sendable {
         description.sightRemedy = visual == nil ? options.sightRemedy : nil
         if visual is EmuchatNano { description.epithet = "small built-in model" }
         description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
+        description.drawing = visual is Emu2 ? Self.drawingLimits(path, options) : nil
         description.givesBoxes = visual != nil && template?.givesBoxes == true
         let terms = (try? file.string("general.license.terms", default: "")) ?? ""
         description.licenceTerms = terms.isEmpty ? nil : terms
@@ -282,6 +283,22 @@ package final class LoadedModel: Sendable {
     /// The name under which this revision's digest is remembered.
     private var revisionName: String {
         SHA256Digest(of: Array("digest of \(file.revision.hexadecimal)".utf8)).hexadecimal
+    }
+
+    /// What the parts that draw allow; nil where there are none. What is wrong with them is told when they are to draw.
+    private static func drawingLimits(_ path: String, _ options: ModelOptions) -> DrawingLimits? {
+        do throws(ModelError) {
+            guard
+                let file = try DiffusionCheckpoint.file(
+                    path: path, configurationFolders: options.configurationFolders)
+            else { return nil }
+            let limits = try DiffusionDecoder.limits(of: file)
+            return DrawingLimits(
+                sizeStep: limits.sizeStep, greatestSide: DiffusionDecoder.greatestSide, mostSteps: limits.mostSteps)
+        } catch {
+            return DrawingLimits(
+                sizeStep: 1, greatestSide: DiffusionDecoder.greatestSide, mostSteps: EulerDiscreteScheduler.mostSteps)
+        }
     }
 
     private static func architecture(_ file: GGUFFile) -> String {

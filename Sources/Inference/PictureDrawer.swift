@@ -9,17 +9,6 @@ import Tokenization
 /// Draws pictures with a model that predicts their embeddings: what is asked for becomes embeddings, noise becomes latents
 /// that fit them, and latents become pixels.
 package final class PictureDrawer {
-    /// How far a drawing is.
-    package struct Progress: Sendable, Equatable {
-        package enum Stage: String, Sendable {
-            case looking, predicting, drawing, developing
-        }
-
-        package let stage: Stage
-        package let completed: Int
-        package let total: Int
-    }
-
     /// What a picture is drawn from: its embeddings, and those that guidance leads away from.
     package struct Condition: Sendable, Equatable {
         package let embeddings: [Float]
@@ -38,6 +27,8 @@ package final class PictureDrawer {
     private let encoder: PictureEncoder
     private let store: CacheStore?
     private var unconditional: [Float]?
+    /// How previews are made; found with the first of them.
+    private var colors: LatentColors?
 
     /// Opens the drawing parts that lie beside a model's weights; `loading` is told the bytes of theirs that are done, and
     /// of all.
@@ -92,7 +83,7 @@ package final class PictureDrawer {
     /// A picture without words is drawn again from its own embeddings; everything else is a prompt behind which embeddings
     /// are predicted. Source: `diffusion.py`.
     package func condition(
-        for parts: [PromptPart], isCancelled: () -> Bool = { false }, progress: (Progress) -> Void = { _ in }
+        for parts: [PromptPart], isCancelled: () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in }
     ) throws(InferenceError) -> Condition? {
         if parts.count == 1, case .image(let image) = parts[0] {
             return try encodedCondition(of: image, isCancelled, progress)
@@ -102,7 +93,7 @@ package final class PictureDrawer {
         let pictures: [PictureKey: PictureEmbedding]?
         do {
             pictures = try encoder.embeddings(of: prompt, isCancelled: isCancelled) { done in
-                progress(Progress(stage: .looking, completed: done, total: pictureCount))
+                progress(DrawingProgress(stage: .looking, completed: done, total: pictureCount))
             }
         } catch { throw .model(error) }
         guard let pictures else { return nil }
@@ -112,7 +103,7 @@ package final class PictureDrawer {
             _ items: [SequenceItem], _ pictures: [PictureKey: PictureEmbedding], before: Int
         ) throws(InferenceError) -> [Float]? {
             try regression.embeddings(behind: items, pictures: pictures, isCancelled: isCancelled) { done in
-                progress(Progress(stage: .predicting, completed: before + done, total: total))
+                progress(DrawingProgress(stage: .predicting, completed: before + done, total: total))
             }
         }
         guard let embeddings = try predict(prompt.items, pictures, before: 0) else { return nil }
@@ -123,17 +114,17 @@ package final class PictureDrawer {
     }
 
     private func encodedCondition(
-        of image: PixelImage, _ isCancelled: () -> Bool, _ progress: (Progress) -> Void
+        of image: PixelImage, _ isCancelled: () -> Bool, _ progress: (DrawingProgress) -> Void
     ) throws(InferenceError) -> Condition? {
         do {
             let key = PictureKey(content: image.digest, slots: emu2.imageSlots)
-            progress(Progress(stage: .looking, completed: 0, total: 2))
+            progress(DrawingProgress(stage: .looking, completed: 0, total: 2))
             guard let embeddings = try encoder.features(of: image, key: key, isCancelled: isCancelled) else {
                 return nil
             }
-            progress(Progress(stage: .looking, completed: 1, total: 2))
+            progress(DrawingProgress(stage: .looking, completed: 1, total: 2))
             guard let blank = try emu2.blankFeatures(pool: pool, isCancelled: isCancelled) else { return nil }
-            progress(Progress(stage: .looking, completed: 2, total: 2))
+            progress(DrawingProgress(stage: .looking, completed: 2, total: 2))
             return Condition(embeddings: embeddings, unconditional: blank)
         } catch { throw .model(error) }
     }
@@ -163,32 +154,49 @@ package final class PictureDrawer {
     // MARK: Drawing
 
     /// Draws; nil when cancelled. The same seed gives the same picture on any number of threads.
+    ///
+    /// `preview` is shown what there is after every few steps, one pixel for each position of the latents; nothing of
+    /// the picture depends on it.
     package func draw(
         _ condition: Condition, _ request: DiffusionDecoder.Request, seed: UInt64,
-        isCancelled: () -> Bool = { false }, progress: (Progress) -> Void = { _ in }
+        isCancelled: () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in },
+        preview: ((PixelImage) -> Void)? = nil
     ) throws(InferenceError) -> PixelImage? {
         let shape = decoder.latentShape(request)
         let picture: FeatureMap?
         do throws(ModelError) {
+            var sketch: ((FeatureMap) throws(ModelError) -> Void)?
+            if let preview { sketch = try self.sketch(showing: preview) }
             let noise = try FeatureMap(
                 planes: Self.noise(count: shape.height * shape.width * shape.channels, seed: seed),
                 height: shape.height, width: shape.width, channels: shape.channels)
-            progress(Progress(stage: .drawing, completed: 0, total: request.steps))
+            progress(DrawingProgress(stage: .drawing, completed: 0, total: request.steps))
             let latents = try decoder.latents(
                 from: noise, condition: condition.embeddings, unconditional: condition.unconditional, request,
-                pool: pool, isCancelled: isCancelled
-            ) { step, _, _ in
-                progress(Progress(stage: .drawing, completed: step + 1, total: request.steps))
-            }
+                pool: pool, isCancelled: isCancelled,
+                observe: { step, _, _ in
+                    progress(DrawingProgress(stage: .drawing, completed: step + 1, total: request.steps))
+                }, sketch: sketch)
             guard let latents else { return nil }
             picture = try decoder.picture(of: latents, pool: pool, isCancelled: isCancelled) { share in
                 let done = Int(share * Double(Self.developingParts))
-                progress(Progress(stage: .developing, completed: done, total: Self.developingParts))
+                progress(DrawingProgress(stage: .developing, completed: done, total: Self.developingParts))
             }
         } catch { throw .model(error) }
         guard let picture else { return nil }
         guard let pixels = Self.pixels(picture) else { throw .invalidPicture }
         return pixels
+    }
+
+    /// What shows latents as a picture of one pixel for each position; nil where no such picture can be made.
+    private func sketch(
+        showing preview: @escaping (PixelImage) -> Void
+    ) throws(ModelError) -> ((FeatureMap) throws(ModelError) -> Void)? {
+        if colors == nil { colors = try LatentColors(decoder.autoencoder, pool: pool) }
+        guard let colors else { return nil }
+        return { clean throws(ModelError) in
+            if let image = Self.pixels(try colors.picture(of: clean)) { preview(image) }
+        }
     }
 
     /// Standard normal numbers. Source: "A Note on the Generation of Random Normal Deviates", Box and Muller.

@@ -41,6 +41,9 @@ package struct DiffusionDecoder: Sendable {
         }
     }
 
+    /// Steps from one sketch to the next.
+    private static let sketchSteps = 2
+
     /// What width and height must be multiples of.
     package var sizeStep: Int { autoencoder.configuration.scale }
 
@@ -64,11 +67,13 @@ package struct DiffusionDecoder: Sendable {
     /// Latents of a picture [1, H, W, C] from standard normal noise of that shape; nil when cancelled.
     ///
     /// `condition`: the picture's embeddings, [T, X]; `unconditional`: those that guidance leads away from, of the same
-    /// shape. `observe` is told each step's prediction (after guidance) and the latents behind it.
+    /// shape. `observe` is told each step's prediction (after guidance) and the latents behind it; `sketch`, after every
+    /// `sketchSteps` steps, what the latents would be without their noise.
     package func latents(
         from noise: FeatureMap, condition: [Float], unconditional: [Float], _ request: Request, pool: ThreadPool,
         isCancelled: () -> Bool = { false },
-        observe: (_ step: Int, _ predicted: FeatureMap, _ latents: FeatureMap) -> Void = { _, _, _ in }
+        observe: (_ step: Int, _ predicted: FeatureMap, _ latents: FeatureMap) -> Void = { _, _, _ in },
+        sketch: ((_ clean: FeatureMap) throws(ModelError) -> Void)? = nil
     ) throws(ModelError) -> FeatureMap? {
         let isGuided = request.guidance > 1
         let batch = isGuided ? 2 : 1
@@ -92,8 +97,17 @@ package struct DiffusionDecoder: Sendable {
             }
             guard let predicted = try outcome?.get() else { return nil }
             let guided = isGuided ? try self.guided(predicted, by: request.guidance) : predicted
+            var clean: FeatureMap?
+            if sketch != nil, step.index % Self.sketchSteps == Self.sketchSteps - 1 {
+                let map = try FeatureMap(height: noise.height, width: noise.width, channels: noise.channels)
+                for index in 0..<count {
+                    map.pointer[index] = step.clean(latents.pointer[index], guided.pointer[index])
+                }
+                clean = map
+            }
             step.advance(latents.pointer, by: guided.pointer, count: count)
             observe(step.index, guided, latents)
+            if let sketch, let clean { try sketch(clean) }
         }
         return latents
     }
@@ -136,18 +150,29 @@ package struct DiffusionDecoder: Sendable {
 
     // MARK: Loading
 
+    /// What a file's configurations allow, without its weights: what sides must be multiples of, and the most steps.
+    package static func limits(of file: GGUFFile) throws(ModelError) -> (sizeStep: Int, mostSteps: Int) {
+        let autoencoder = try AutoencoderKLConfiguration(
+            try settings(file, DiffusionCheckpoint.autoencoderKey, "vae"))
+        let scheduler = try EulerDiscreteScheduler(try settings(file, DiffusionCheckpoint.schedulerKey, "scheduler"))
+        return (autoencoder.scale, scheduler.mostSteps)
+    }
+
+    private static func settings(
+        _ file: GGUFFile, _ key: String, _ part: String
+    ) throws(ModelError) -> DiffusionSettings {
+        let text: String
+        do { text = try file.string(key) } catch { throw .file(error) }
+        return try DiffusionSettings(text, part: part, path: file.path)
+    }
+
     /// Takes the weights `unet.*` and `vae.*` of a file, where they lie unless they are packed; every shape is checked.
     package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
-        func settings(_ key: String, _ part: String) throws(ModelError) -> DiffusionSettings {
-            let text: String
-            do { text = try file.string(key) } catch { throw .file(error) }
-            return try DiffusionSettings(text, part: part, path: file.path)
-        }
         let source = TensorSource(file: file, loading: loading, where: DiffusionCheckpoint.isPart)
-        let unetConfiguration = try SDXLUNetConfiguration(try settings(DiffusionCheckpoint.unetKey, "unet"))
+        let unetConfiguration = try SDXLUNetConfiguration(try Self.settings(file, DiffusionCheckpoint.unetKey, "unet"))
         let autoencoderConfiguration = try AutoencoderKLConfiguration(
-            try settings(DiffusionCheckpoint.autoencoderKey, "vae"))
-        scheduler = try EulerDiscreteScheduler(try settings(DiffusionCheckpoint.schedulerKey, "scheduler"))
+            try Self.settings(file, DiffusionCheckpoint.autoencoderKey, "vae"))
+        scheduler = try EulerDiscreteScheduler(try Self.settings(file, DiffusionCheckpoint.schedulerKey, "scheduler"))
         let (inputs, outputs) = (unetConfiguration.inputs, unetConfiguration.outputs)
         guard inputs == outputs, inputs == autoencoderConfiguration.latentChannels else {
             throw .invalidParameter(

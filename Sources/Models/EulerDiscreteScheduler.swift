@@ -115,12 +115,15 @@ package struct DiffusionSchedule: Sendable, Equatable, Sequence {
             for index in 0..<count {
                 let sample = latents[index]
                 var derivative = predicted[index]
-                if predictsVelocity {
-                    let clean = sample / (sigma * sigma + 1) - predicted[index] * sigma * inputScale
-                    derivative = (sample - clean) / sigma
-                }
+                if predictsVelocity { derivative = (sample - clean(sample, predicted[index])) / sigma }
                 latents[index] = sample + derivative * (nextSigma - sigma)
             }
+        }
+
+        /// What a value of the latents would be without its noise, as far as the network can tell at this step.
+        package func clean(_ sample: Float, _ predicted: Float) -> Float {
+            predictsVelocity
+                ? sample / (sigma * sigma + 1) - predicted * sigma * inputScale : sample - predicted * sigma
         }
     }
 

@@ -23,6 +23,23 @@ enum Examples {
         return answer
     }
 
+    /// A question for two pictures, of which one was drawn and one was stopped.
+    static func drawing() throws -> (session: Session, recording: AnswerRecording, drawn: DrawnPictures) {
+        var session = Session(created: start, application: "emuchat test")
+        session.append(role: .user, parts: [.text("a red fox")], at: start)
+        var answer = Answer(
+            model: Answer.Model(name: "Emu2", path: "/models/gen", sha256: digest), template: "none",
+            options: GenerationOptions(), seed: 42, kernel: "avx2", precision: "exact")
+        answer.drawing = Answer.Drawing(width: 512, height: 768, steps: 30, guidance: 7.5, count: 3)
+        let recording = AnswerRecording(
+            id: session.nextID, parent: session.activeLeaf, created: start.advanced(byMilliseconds: 1000),
+            answer: answer)
+        let pictures = try ["drawing-42.png", "drawing-43.png"].map { name in
+            StoredImage(file: try file("png"), name: name, width: 512, height: 768, format: "PNG")
+        }
+        return (session, recording, DrawnPictures(pictures, endsInPreview: true))
+    }
+
     static func recording(id: Int, parent: Int?) -> AnswerRecording {
         AnswerRecording(id: id, parent: parent, created: start.advanced(byMilliseconds: 4000), answer: answer())
     }

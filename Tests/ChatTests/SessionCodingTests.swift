@@ -104,6 +104,11 @@ struct SessionCodingTests {
         var check = SchemaCheck(root: schema)
         check.validate(try Examples.session().json, against: schema, path: "")
         #expect(check.problems == [])
+        var (drawing, recording, drawn) = try Examples.drawing()
+        recording.take(drawn)
+        drawing.append(recording.message)
+        check.validate(drawing.json, against: schema, path: "")
+        #expect(check.problems == [])
         // And the schema describes nothing that is not written.
         #expect(check.unused == [])
         // The check can fail.

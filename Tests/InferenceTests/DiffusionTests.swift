@@ -53,6 +53,60 @@ import Testing
         #expect(try fixture.difference(latents.planes, "latents.\(suffix)") < 2 * Self.limit)
     }
 
+    /// Looking on changes nothing; without any noise left, what is shown is what comes out.
+    @Test(arguments: [("usual", 6), ("other", 6)]) func sketchesEndInTheLatents(_ name: String, _ steps: Int) throws {
+        let fixture = try DiffusionFixture(name)
+        let decoder = try fixture.decoder()
+        let noise = try fixture.map("noise")
+        let context = try fixture.golden.floats("context")
+        let half = context.count / 2
+        let request = DiffusionDecoder.Request(width: 8 * noise.width, height: 8 * noise.height, steps: steps)
+        func latents(_ sketch: ((FeatureMap) throws(ModelError) -> Void)?) throws -> [Float] {
+            let found = try decoder.latents(
+                from: noise, condition: Array(context[..<half]), unconditional: Array(context[half...]), request,
+                pool: pool, sketch: sketch)
+            return try #require(found).planes
+        }
+        var sketches = [[Float]]()
+        let watched = try latents { sketches.append($0.planes) }
+        #expect(sketches.count == steps / 2)
+        #expect(try latents(nil).map(\.bitPattern) == watched.map(\.bitPattern))
+        let last = try #require(sketches.last)
+        let largest = watched.reduce(0) { max($0, abs($1)) }
+        #expect(zip(last, watched).allSatisfy { abs($0 - $1) < 1e-5 * largest })
+        #expect(zip(sketches[0], watched).contains { abs($0 - $1) > 0.01 * largest })
+    }
+
+    /// Where latents are a linear map of colours and of something else, the colours are told back.
+    @Test func latentsHaveTheirColours() throws {
+        var generator = SeededGenerator(seed: 3)
+        func row(_ count: Int) -> [Double] { (0..<count).map { _ in Double.random(in: -1...1, using: &generator) } }
+        let (mixing, offset) = ((0..<4).map { _ in row(4) }, row(4))
+        let colors = (0..<100).map { _ in row(3) }
+        let latents = colors.map { color in
+            let told = color + row(1)
+            return (0..<4).map { channel in offset[channel] + zip(mixing[channel], told).reduce(0) { $0 + $1.0 * $1.1 }
+            }
+        }
+        let found = try #require(LatentColors(latents: latents, colors: colors.map { $0.map(Float.init) }))
+        let map = try FeatureMap(height: 10, width: 10, channels: 4)
+        for (index, value) in latents.joined().enumerated() { map.pointer[index] = Float(value) }
+        let picture = try found.picture(of: map)
+        for (index, value) in colors.joined().enumerated() {
+            #expect(abs(picture.pointer[index] - Float(value / 2 + 0.5)) < 1e-3)
+        }
+        #expect(LatentColors(latents: [[.nan, 1]], colors: [[0, 0, 0]]) == nil)
+    }
+
+    @Test(arguments: DiffusionFixture.names) func everyAutoencoderHasColours(_ name: String) throws {
+        let autoencoder = try DiffusionFixture(name).decoder().autoencoder
+        let colors = try #require(try LatentColors(autoencoder, pool: pool))
+        let latents = try FeatureMap(height: 3, width: 5, channels: autoencoder.configuration.latentChannels)
+        let picture = try colors.picture(of: latents)
+        #expect((picture.height, picture.width, picture.channels) == (3, 5, 3))
+        #expect((0..<picture.valueCount).allSatisfy { (0...1).contains(picture.pointer[$0]) })
+    }
+
     @Test(arguments: DiffusionFixture.names) func bothHalvesOfTheAutoencoderAgree(_ name: String) throws {
         let fixture = try DiffusionFixture(name)
         let autoencoder = try fixture.decoder().autoencoder

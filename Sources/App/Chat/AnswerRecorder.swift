@@ -10,6 +10,7 @@ final class AnswerRecorder {
     private let dropped: Answer.Dropped?
     private let beginning: AnswerBeginning?
     private let grounding: Answer.Grounding?
+    private let drawing: Answer.Drawing?
     private let model: ModelDescription
     private let created: Timestamp
     private var recording: AnswerRecording?
@@ -18,11 +19,13 @@ final class AnswerRecorder {
     ///   - dropped: what the prompt leaves out of the session.
     ///   - beginning: what the answer takes over from one that it goes on with.
     ///   - grounding: that it was asked to say where things are.
+    ///   - drawing: that it draws, and how.
     init(
         session: Session, options: GenerationOptions, dropped: Answer.Dropped?, beginning: AnswerBeginning? = nil,
-        grounding: Answer.Grounding? = nil, model: ModelDescription, created: Timestamp
+        grounding: Answer.Grounding? = nil, drawing: Answer.Drawing? = nil, model: ModelDescription,
+        created: Timestamp
     ) {
-        self.grounding = grounding
+        (self.grounding, self.drawing) = (grounding, drawing)
         self.session = session
         self.options = options
         self.dropped = dropped
@@ -36,7 +39,7 @@ final class AnswerRecorder {
 
     func begin(_ start: GenerationStart, _ writer: SessionWriter?) throws(SessionError) {
         var answer = Answer(model: model, modelDigest: nil, options: options, start: start, dropped: dropped)
-        answer.grounding = grounding
+        (answer.grounding, answer.drawing) = (grounding, drawing)
         if let beginning {
             // What was taken over is the answer's, not the prompt's.
             answer.continuedTokens = beginning.tokenIDs.count
@@ -57,7 +60,9 @@ final class AnswerRecorder {
         try writer?.append(token)
     }
 
-    func finish(_ summary: GenerationSummary, modelDigest: String, _ writer: SessionWriter?) throws(SessionError) {
+    func finish(
+        _ summary: GenerationSummary, drawn: DrawnPictures? = nil, modelDigest: String, _ writer: SessionWriter?
+    ) throws(SessionError) {
         if recording == nil {
             // Stopped before the prompt was read: an answer without words, which says so.
             try begin(
@@ -65,13 +70,14 @@ final class AnswerRecorder {
                     promptTokens: [], reusedTokens: 0, unseenMedia: [], seed: options.seed ?? 0, imageSeconds: 0,
                     prefillSeconds: 0), writer)
         }
+        if let drawn { recording?.take(drawn) }
         recording?.finish(
             summary.finishReason, remainingText: summary.remainingText,
             milliseconds: milliseconds(summary.totalSeconds), modelDigest: modelDigest)
         if let message = recording?.message { session.append(message) }
         try writer?.finishAnswer(
             summary.finishReason, remainingText: summary.remainingText, seconds: summary.totalSeconds,
-            modelDigest: modelDigest)
+            modelDigest: modelDigest, drawn: drawn)
     }
 
     private func milliseconds(_ seconds: Double) -> Int { Int((max(0, seconds) * 1000).rounded()) }

@@ -10,19 +10,20 @@ import Pixels
 /// A failing disk is told and the talk goes on; everything is tried again with the next save.
 package actor ConversationKeeper {
     private let store: SessionStore
-    private var shelf: PictureShelf?
+    private(set) var shelf: PictureShelf?
     private(set) var mailbox: ActionMailbox?
     private var engine: InferenceEngine?
     /// Whose conversation the engine's context is, by `contextName`.
     var readName: String?
     /// nil until there is something to save.
     private var writer: SessionWriter?
-    private var session: Session
+    private(set) var session: Session
     /// The name to save under, where the user gave one that is free.
     private var wantedName: String?
     private var isOpened = false
-    private var run: GenerationRun?
-    private var isCancelled = false
+    /// Stops the answer that is running.
+    var stopsAnswer: (@Sendable () -> Void)?
+    private(set) var isCancelled = false
     private var isClosing = false
     /// Of pictures of examples that are being compared.
     private var comparison: CancellationFlag?
@@ -97,7 +98,7 @@ package actor ConversationKeeper {
             mailbox?.post(SessionList(store: store).retitle(name, title))
             return
         }
-        guard run == nil else {
+        guard stopsAnswer == nil else {
             // The answer is recorded beside the title as it was.
             mailbox?.post(.sessionListFailed("an answer is running; rename it when that has ended"))
             return
@@ -184,7 +185,7 @@ package actor ConversationKeeper {
     /// Stops the running answer, or the one that is about to start.
     package func cancel() {
         isCancelled = true
-        run?.cancel()
+        stopsAnswer?()
         comparison?.cancel()
     }
 
@@ -216,6 +217,7 @@ package actor ConversationKeeper {
         guard let mailbox else { return }
         if isClosing { return keep(request.question, request.origin, systemText: request.systemText) }
         isCancelled = false
+        if let drawing = request.question.drawing { return await draw(request, drawing) }
         let before = session
         let asked: BranchPrompt
         do {
@@ -232,8 +234,7 @@ package actor ConversationKeeper {
         }
         await restoreContext(engine)
         let run = engine.generate(asked.prompt, options: request.options)
-        self.run = run
-        if isCancelled { run.cancel() }
+        begin { run.cancel() }
         let recorder = AnswerRecorder(
             session: session, options: request.options, dropped: asked.dropped, beginning: beginning,
             grounding: request.grounding, model: engine.model, created: .now())
@@ -253,16 +254,49 @@ package actor ConversationKeeper {
                 attempt { (writer) throws(SessionError) in try recorder.finish(summary, modelDigest: digest, writer) }
                 session = recorder.session
             case .failed(let failure):
-                attempt { (writer) throws(SessionError) in try writer?.discardAnswer() }
-                // A question that cannot be answered is no part of what is sent next.
-                session.show(leaf: before.activeLeaf)
-                save()
-                fail(request, failure)
+                discard(request, failure, backTo: before.activeLeaf)
                 continue
             }
             mailbox.post(.generationEventArrived(event))
         }
-        self.run = nil
+        stopsAnswer = nil
+    }
+
+    /// Remembers how the answer that has begun is stopped, and stops it where that was asked for before.
+    func begin(stop: @escaping @Sendable () -> Void) {
+        stopsAnswer = stop
+        if isCancelled { stop() }
+    }
+
+    /// Takes the session as an answer has left it.
+    func adopt(_ answered: Session) { session = answered }
+
+    /// Keeps nothing of an answer that failed.
+    func discard(_ request: GenerationRequest, _ failure: GenerationFailure, backTo leaf: Int?) {
+        attempt { (writer) throws(SessionError) in try writer?.discardAnswer() }
+        // A question that cannot be answered is no part of what is sent next.
+        session.show(leaf: leaf)
+        save()
+        fail(request, failure)
+    }
+
+    /// Adds a question that asks for a picture, and returns what the model is to read; nil when that failed, which is
+    /// told.
+    func prepareDrawing(_ request: GenerationRequest) -> [PromptPart]? {
+        var trial = session
+        do {
+            try place(request.question, request.origin, systemText: request.systemText, in: &trial)
+            let parts = try trial.activeBranch.last { $0.role == .user }?.promptParts { file throws in
+                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
+                return try shelf.pixels(of: file)
+            }
+            session = trial
+            save()
+            return parts ?? []
+        } catch {
+            fail(request, .backend("\(error)"))
+            return nil
+        }
     }
 
     /// Tells that an answer failed. A branch that was to be made for it is not, and the one before is shown again.
@@ -274,7 +308,7 @@ package actor ConversationKeeper {
     }
 
     /// Says which messages of the session the question and its answer are.
-    private func place(_ request: GenerationRequest, answer: Int, _ mailbox: ActionMailbox) {
+    func place(_ request: GenerationRequest, answer: Int, _ mailbox: ActionMailbox) {
         var branches = BranchIndex(session)
         let message = Message(
             id: answer, parent: session.activeLeaf, role: .assistant, created: session.updated, parts: [])
@@ -403,7 +437,7 @@ package actor ConversationKeeper {
         }
     }
 
-    private func attempt(_ work: (SessionWriter?) throws(SessionError) -> Void) {
+    func attempt(_ work: (SessionWriter?) throws(SessionError) -> Void) {
         do throws(SessionError) {
             try work(writer)
         } catch {

@@ -23,7 +23,13 @@ struct ConversationMapping {
         self.messages = messages
         self.branches = branches
         self.reserved = reserved
-        for message in messages { items.append(item(message)) }
+        for message in messages {
+            // A question's answer says how it was drawn.
+            if let drawing = message.answer?.drawing, items.last?.speaker == .user {
+                items[items.count - 1].drawing = drawing.options(seed: nil)
+            }
+            items.append(item(message))
+        }
     }
 
     /// The conversation to show, with settings as they were at its end.
@@ -38,12 +44,17 @@ struct ConversationMapping {
 
     private mutating func item(_ message: Message) -> ConversationItem {
         var parts = [ConversationItem.Part]()
+        var drawn = 0
         for part in message.parts {
             switch part.content {
             case .text(let text):
                 parts.append(.text(text))
             case .image(let image):
-                parts.append(add(.image(image)))
+                let note = message.answer.flatMap {
+                    DrawnPicture.note($0, picture: drawn, of: message.parts.count)
+                }
+                drawn += 1
+                parts.append(add(.image(image), note: note))
             case .video(let video):
                 // Without frames it is no part of a prompt, and has no number there.
                 if !video.frames.isEmpty { parts.append(add(.clip(video))) }
@@ -73,13 +84,14 @@ struct ConversationMapping {
         return ConversationItem.Grounding(picture: picture, answer: GroundedAnswer(message.text))
     }
 
-    private mutating func add(_ medium: StoredMedium) -> ConversationItem.Part {
+    private mutating func add(_ medium: StoredMedium, note: String? = nil) -> ConversationItem.Part {
         while reserved.contains(nextNumber) { nextNumber += 1 }
         let number = nextNumber
         nextNumber += 1
         numbers.append(number)
         storedMedia[number] = medium
-        let facts = medium.facts
+        var facts = medium.facts
+        if let note { facts.note = note }
         pictures.append(
             Picture(number: number, path: facts.name, content: .ready(facts), isClip: facts.clip != nil))
         return medium.itemPart(number)

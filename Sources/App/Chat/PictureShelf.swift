@@ -15,6 +15,8 @@ package final class PictureShelf: Sendable {
         case read(LoadedImage)
         case readClip(SampledClip)
         case stored(StoredMedium)
+        /// What a drawing looks like by now.
+        case sketch(PixelImage)
     }
 
     private struct State {
@@ -131,6 +133,9 @@ package final class PictureShelf: Sendable {
         switch state.withLock({ $0.sources[number] }) {
         case .stored(let medium):
             return medium
+        case .sketch:
+            // Never part of a question before it is stored.
+            return nil
         case .readClip(let clip):
             let medium = StoredMedium.clip(try clip.stored(in: store))
             state.withLock { $0.sources[number] = .stored(medium) }
@@ -146,6 +151,23 @@ package final class PictureShelf: Sendable {
         case nil:
             return nil
         }
+    }
+
+    /// Takes what a drawing looks like by now.
+    func sketch(_ number: Int, _ image: PixelImage) {
+        state.withLock { $0.sources[number] = .sketch(image) }
+    }
+
+    /// Keeps a drawn picture beside the session, and says what the session notes of it.
+    func keep(_ png: [UInt8], _ image: PixelImage, named name: String, as number: Int) throws(SessionError)
+        -> StoredImage
+    {
+        let file = try store.storeMedia(png, fileExtension: "png")
+        let stored = StoredImage(
+            file: file, name: name, width: image.width, height: image.height, format: StillFormat.png.name)
+        remember(image, digest: file.sha256)
+        adopt([number: .image(stored)])
+        return stored
     }
 
     /// The pixels of a stored picture; decoded when they are not at hand.
@@ -215,6 +237,7 @@ package final class PictureShelf: Sendable {
     private func drawable(_ source: Source) throws -> Drawable {
         switch source {
         case .read(let loaded): .image(loaded.pixels)
+        case .sketch(let image): .image(image)
         case .readClip(let clip):
             .clip(
                 try clip.frames.map { frame in

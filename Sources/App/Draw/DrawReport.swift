@@ -28,10 +28,19 @@ struct DrawReport {
 
     /// By what the picture can be drawn again.
     func texts(seed: UInt64) -> [(keyword: String, text: String)] {
+        Self.texts(
+            prompt: prompt, seed: seed, steps: request.steps, guidance: request.guidance, model: model.name)
+            + boxes.map { ("box", $0) }
+    }
+
+    /// What a drawn picture says of itself.
+    static func texts(
+        prompt: String, seed: UInt64, steps: Int, guidance: Float, model: String
+    ) -> [(keyword: String, text: String)] {
         [
-            ("prompt", prompt), ("seed", "\(seed)"), ("steps", "\(request.steps)"),
-            ("guidance", "\(request.guidance)"), ("model", model.name), ("Software", "emuchat \(emuchatVersion)"),
-        ] + boxes.map { ("box", $0) }
+            ("prompt", prompt), ("seed", "\(seed)"), ("steps", "\(steps)"), ("guidance", "\(guidance)"),
+            ("model", model), ("Software", "emuchat \(emuchatVersion)"),
+        ]
     }
 
     /// One line about the last picture.

@@ -1,5 +1,5 @@
 import Foundation
-import Inference
+import Generation
 
 /// A bar on standard error that tells how far a drawing is and how long the stage takes yet; only on a terminal, and only
 /// after half a second.
@@ -7,13 +7,13 @@ struct DrawingLine {
     /// What stands before the stage, such as which picture of several it is.
     var prefix = ""
     private let isTerminal = StandardError.isTerminal
-    private var stage: (PictureDrawer.Progress.Stage, began: ContinuousClock.Instant)?
+    private var stage: (DrawingProgress.Stage, began: ContinuousClock.Instant)?
     private let began = ContinuousClock.now
     private var isShown = false
 
     init() {}
 
-    mutating func show(_ progress: PictureDrawer.Progress) {
+    mutating func show(_ progress: DrawingProgress) {
         let now = ContinuousClock.now
         if stage?.0 != progress.stage { stage = (progress.stage, now) }
         guard isTerminal, let stage, now - began > .seconds(0.5) else { return }

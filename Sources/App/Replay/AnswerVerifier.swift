@@ -12,6 +12,8 @@ actor AnswerVerifier {
     enum Outcome: Sendable, Equatable {
         case agrees
         case differs(Difference)
+        /// The picture of this number, from 1, of those that an answer drew; in words.
+        case drawsAnother(picture: Int, String)
         /// What is needed is missing or other than it was.
         case cannotVerify(String)
         case interrupted
@@ -53,15 +55,18 @@ actor AnswerVerifier {
         self.threadCount = threadCount
     }
 
-    /// Messages whose answers have tokens to compare, in the order of creation, on all branches.
+    /// Messages whose answers have tokens or drawn pictures to compare, in the order of creation, on all branches.
     nonisolated static func answers(of session: Session) -> [Message] {
         session.messages.filter { message in
-            message.answer.map { $0.tokenIDs.count > $0.continuedTokens && $0.finishReason != nil } ?? false
+            message.answer.map { answer in
+                answer.finishReason != nil
+                    && (answer.tokenIDs.count > answer.continuedTokens || !Self.wholePictures(message).isEmpty)
+            } ?? false
         }
     }
 
-    /// - Parameter onRun: gets the generation, so that it can be stopped.
-    func verify(_ message: Message, onRun: @Sendable (GenerationRun) -> Void) async -> Outcome {
+    /// - Parameter onRun: gets what stops the generation.
+    func verify(_ message: Message, onRun: @Sendable (@escaping @Sendable () -> Void) -> Void) async -> Outcome {
         guard let answer = message.answer else { return .agrees }
         if answer.options.beamCount > 1, answer.finishReason == .cancelled {
             return .cannotVerify("a beam search was stopped, which cannot be repeated at the same moment")
@@ -69,6 +74,7 @@ actor AnswerVerifier {
         do {
             let engine = try await engine(for: answer)
             if let reason = await obstacle(engine, answer) { return .cannotVerify(reason) }
+            if let drawing = answer.drawing { return try await draw(message, answer.seed, drawing, engine, onRun) }
             return await compare(message, answer, engine, prompt: try prompt(message, answer), onRun)
         } catch let error as SessionError {
             return .cannotVerify(error.description)
@@ -136,7 +142,7 @@ actor AnswerVerifier {
 
     private func prompt(_ message: Message, _ answer: Answer) throws -> Prompt {
         let asked = try session.branchPrompt(to: message.parent, dropping: answer.dropped) { file throws in
-            try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).seenPixels
+            try pixels(of: file)
         }
         let wished = answer.grounding == nil ? asked : asked.askingForBoxes()
         guard answer.continuedTokens > 0, let beginning = AnswerBeginning(message, tokens: answer.continuedTokens)
@@ -148,7 +154,7 @@ actor AnswerVerifier {
 
     private func compare(
         _ message: Message, _ answer: Answer, _ engine: InferenceEngine, prompt: Prompt,
-        _ onRun: @Sendable (GenerationRun) -> Void
+        _ onRun: @Sendable (@escaping @Sendable () -> Void) -> Void
     ) async -> Outcome {
         let expected = Array(answer.tokenIDs.dropFirst(answer.continuedTokens))
         let pieces = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)?.pieces ?? []
@@ -157,7 +163,7 @@ actor AnswerVerifier {
         // A stopped answer would have gone on.
         if answer.finishReason == .cancelled { options.maximumTokens = expected.count }
         let run = engine.generate(prompt, options: options)
-        onRun(run)
+        onRun { run.cancel() }
         var count = 0
         func difference(_ generated: GeneratedToken?) -> Outcome {
             let place = answer.continuedTokens + count
@@ -186,5 +192,58 @@ actor AnswerVerifier {
             }
         }
         return .interrupted
+    }
+
+    // MARK: Drawings
+
+    /// The pictures that an answer drew to their end.
+    private static func wholePictures(_ message: Message) -> [StoredImage] {
+        guard let drawing = message.answer?.drawing else { return [] }
+        let pictures = message.parts.compactMap { part in
+            if case .image(let image) = part.content { image } else { nil }
+        }
+        return drawing.endsInPreview ? pictures.dropLast() : pictures
+    }
+
+    /// Draws an answer's pictures again and compares their pixels.
+    private func draw(
+        _ message: Message, _ seed: UInt64, _ drawing: Answer.Drawing, _ engine: InferenceEngine,
+        _ onRun: @Sendable (@escaping @Sendable () -> Void) -> Void
+    ) async throws -> Outcome {
+        let expected = Self.wholePictures(message)
+        let parts = try message.parent.flatMap(session.message)?.promptParts { file throws in try pixels(of: file) }
+        var options = drawing.options(seed: seed)
+        // A stopped drawing would have gone on.
+        options.count = expected.count
+        let run = engine.draw(parts ?? [], options: options)
+        onRun { run.cancel() }
+        for await event in run.events {
+            switch event {
+            case .drawn(let number, let image, _):
+                guard expected.indices.contains(number) else { continue }
+                if let difference = Self.difference(image, try pixels(of: expected[number].file)) {
+                    run.cancel()
+                    return .drawsAnother(picture: number + 1, difference)
+                }
+            case .finished(let reason, _): return reason == .cancelled ? .interrupted : .agrees
+            case .failed(let failure): return .cannotVerify(failure.description)
+            case .progress, .preview: break
+            }
+        }
+        return .interrupted
+    }
+
+    private func pixels(of file: StoredFile) throws -> PixelImage {
+        try decoder.load(bytes: store.loadMedia(file), name: file.relativePath).seenPixels
+    }
+
+    /// How far two pictures are apart, in words; nil when they are the same.
+    private static func difference(_ drawn: PixelImage, _ recorded: PixelImage) -> String? {
+        guard (drawn.width, drawn.height) == (recorded.width, recorded.height) else {
+            return "\(drawn.width)x\(drawn.height) pixels, recorded \(recorded.width)x\(recorded.height)"
+        }
+        let distances = zip(drawn.bytes, recorded.bytes).map { abs(Int($0) - Int($1)) }
+        guard let largest = distances.max(), largest > 0 else { return nil }
+        return "\(distances.count { $0 > 0 }) of \(distances.count) values are others, by \(largest) of 255 at most"
     }
 }

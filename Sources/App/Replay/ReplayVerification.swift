@@ -19,20 +19,20 @@ struct ReplayVerification {
         let answers = AnswerVerifier.answers(of: session)
         let verifier = AnswerVerifier(
             session: session, store: store, modelPath: modelPath, threadCount: threadCount)
-        let running = Mutex<GenerationRun?>(nil)
+        let stopping = Mutex<(@Sendable () -> Void)?>(nil)
         let isInterrupted = CancellationFlag()
         let interruption = Interruption {
             isInterrupted.cancel()
-            running.withLock { $0?.cancel() }
+            stopping.withLock { $0?() }
         }
         defer { interruption.end() }
         var (agreeing, differing) = (0, 0)
         var obstacles = 0
         for (index, message) in answers.enumerated() {
             if StandardError.isTerminal { StandardError.write("\r\u{1B}[Kanswer \(index + 1) of \(answers.count)") }
-            let outcome = await verifier.verify(message) { run in
-                running.withLock { $0 = run }
-                if isInterrupted.isCancelled { run.cancel() }
+            let outcome = await verifier.verify(message) { stop in
+                stopping.withLock { $0 = stop }
+                if isInterrupted.isCancelled { stop() }
             }
             if StandardError.isTerminal { StandardError.write("\r\u{1B}[K") }
             switch outcome {
@@ -41,6 +41,9 @@ struct ReplayVerification {
             case .differs(let difference):
                 differing += 1
                 try StandardOutput.write("\(place(of: message)), token \(difference.token): \(words(difference))\n")
+            case .drawsAnother(let picture, let difference):
+                differing += 1
+                try StandardOutput.write("\(place(of: message)), picture \(picture): \(difference)\n")
             case .cannotVerify(let reason):
                 obstacles += 1
                 let line = SanitizedText.clean(

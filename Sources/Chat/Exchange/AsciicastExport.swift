@@ -63,21 +63,26 @@ private struct CastPrinter {
         self.places = places
     }
 
+    /// A line for a picture or a clip; empty for words.
+    private mutating func medium(_ part: Part) -> String {
+        switch part.content {
+        case .text: return ""
+        case .image(let image):
+            pictureCount += 1
+            return note("[Image #\(pictureCount)] \(image.name) · \(image.width)×\(image.height)")
+        case .video(let video):
+            // Numbered as one, as on the screen.
+            if !video.frames.isEmpty { pictureCount += 1 }
+            return note("[Image #\(pictureCount)] \(video.name) · \(video.frames.count) frames")
+        }
+    }
+
     mutating func text(of event: ReplayEvent.Kind) -> String {
         switch event {
         case .messageAppeared(let message):
             var text = begin(message.role)
             for part in message.parts {
-                switch part.content {
-                case .text(let words): text += wrapped(words)
-                case .image(let image):
-                    pictureCount += 1
-                    text += note("[Image #\(pictureCount)] \(image.name) · \(image.width)×\(image.height)")
-                case .video(let video):
-                    // Numbered as one, as on the screen.
-                    if !video.frames.isEmpty { pictureCount += 1 }
-                    text += note("[Image #\(pictureCount)] \(video.name) · \(video.frames.count) frames")
-                }
+                if case .text(let words) = part.content { text += wrapped(words) } else { text += medium(part) }
             }
             return text + "\r\n"
         case .answerBegan(let message):
@@ -87,6 +92,8 @@ private struct CastPrinter {
             return text
         case .textAdded(_, _, let words):
             return wrapped(grounded?.append(words) ?? words)
+        case .picturesAdded(_, let parts):
+            return parts.map { medium($0) }.joined()
         case .answerEnded(let id, let reason, let wasInterrupted):
             let rest = wrapped(grounded?.finish() ?? "")
             let list = (grounded == nil ? [] : places[id] ?? []).map { line in

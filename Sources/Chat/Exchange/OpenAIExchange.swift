@@ -27,8 +27,20 @@ extension SessionExport {
         // Only a user's messages may hold pictures, and a text alone is what everybody understands.
         let isPlain = message.role != .user || message.parts.allSatisfy { $0.files.isEmpty }
         return .object([
-            "role": .string(message.role.rawValue), "content": isPlain ? .string(message.text) : .array(parts),
+            "role": .string(message.role.rawValue),
+            "content": isPlain ? .string(words(message)) : .array(parts),
         ])
+    }
+
+    /// The words of a message, with the name of each picture that an assistant drew.
+    private func words(_ message: Message) -> String {
+        message.parts.map { part in
+            switch part.content {
+            case .text(let text): text
+            case .image(let image): "[Image: \(SessionNaming.printable(image.name))]"
+            case .video(let video): "[Video: \(SessionNaming.printable(video.name))]"
+            }
+        }.joined()
     }
 }
 
