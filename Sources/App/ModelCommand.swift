@@ -86,6 +86,7 @@ struct ModelReport {
         var licence_terms: String?
         var sees_images = false
         var image_tokens: Int?
+        var draws_images = false
         var memory: Memory?
         var kernel: String
         var precision: String
@@ -135,6 +136,8 @@ struct ModelReport {
             content.runs = true
             content.sees_images = network.visual != nil
             content.image_tokens = network.visual?.imageSlots
+            content.draws_images =
+                network.visual is Emu2 && (try? DiffusionCheckpoint.file(path: file.path)) != nil
             let usual = LoadedModel.preset(of: network.visual, template)?.options ?? GenerationOptions()
             let use = MemoryPlan.Use(
                 contextLength: contextLength ?? LoadedModel.defaultContextLength, cacheType: cacheType,
@@ -196,7 +199,8 @@ struct ModelReport {
         rows.append(("licence", content.licence ?? "not stated in the file"))
         if let terms = content.licence_terms { rows.append(("terms", terms)) }
         let places = content.image_tokens.map { ", \($0) tokens each" } ?? ""
-        rows.append(("pictures", content.sees_images ? "seen\(places)" : "not seen: a text model"))
+        let drawn = content.draws_images ? "; drawn by /draw and `emuchat draw`" : ""
+        rows.append(("pictures", content.sees_images ? "seen\(places)\(drawn)" : "not seen: a text model"))
         if let memory = content.memory { rows += memoryRows(memory) }
         rows.append(("kernels", "\(content.kernel), \(content.precision) precision"))
         if let problem = content.problem { rows.append(("cannot run", problem)) }

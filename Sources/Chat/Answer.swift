@@ -54,27 +54,31 @@ package struct Answer: Sendable, Equatable {
         package var guidance: Float
         /// Pictures that were asked for.
         package var count: Int
+        /// Where things are to be; their names count the question's pictures.
+        package var boxes: [DrawingBox]
         /// The last picture is what there was when the drawing was stopped.
         package var endsInPreview: Bool
         package var unknown: JSONObject = [:]
 
         package init(
-            width: Int, height: Int, steps: Int, guidance: Float, count: Int = 1, endsInPreview: Bool = false
+            width: Int, height: Int, steps: Int, guidance: Float, count: Int = 1, boxes: [DrawingBox] = [],
+            endsInPreview: Bool = false
         ) {
             (self.width, self.height, self.steps, self.guidance) = (width, height, steps, guidance)
-            (self.count, self.endsInPreview) = (count, endsInPreview)
+            (self.count, self.boxes, self.endsInPreview) = (count, boxes, endsInPreview)
         }
 
         package init(_ options: DrawingOptions) {
             self.init(
                 width: options.width, height: options.height, steps: options.steps, guidance: options.guidance,
-                count: options.count)
+                count: options.count, boxes: options.boxes)
         }
 
         /// What draws the same again with a seed.
         package func options(seed: UInt64?) -> DrawingOptions {
             DrawingOptions(
-                width: width, height: height, steps: steps, guidance: guidance, seed: seed, count: count)
+                width: width, height: height, steps: steps, guidance: guidance, seed: seed, count: count,
+                boxes: boxes)
         }
     }
 

@@ -8,6 +8,7 @@ extension Answer.Drawing {
         fields["steps"] = .integer(Int64(steps))
         fields["guidance"] = .double(Double(guidance))
         if count != 1 { fields["count"] = .integer(Int64(count)) }
+        if !boxes.isEmpty { fields["boxes"] = .array(boxes.map(\.json)) }
         if endsInPreview { fields["ends_in_preview"] = .bool(true) }
         return .object(fields)
     }
@@ -15,12 +16,38 @@ extension Answer.Drawing {
     init(json: JSONValue, path: String) throws(SessionFormatError) {
         let largest = SessionLimits.largestNumber
         var fields = try FieldReader(json, path: path)
+        var boxes = [DrawingBox]()
+        if fields.has("boxes") {
+            for (index, element) in try fields.elements("boxes", limit: DrawingBox.most).enumerated() {
+                boxes.append(try DrawingBox(json: element, path: fields.path("boxes[\(index)]")))
+            }
+        }
         self.init(
             width: try fields.integer("width", in: 1...largest), height: try fields.integer("height", in: 1...largest),
             steps: try fields.integer("steps", in: 1...largest),
             guidance: Float(try fields.optionalDouble("guidance") ?? 1),
-            count: try fields.optionalInteger("count", in: 1...DrawingLimits.mostPictures) ?? 1,
+            count: try fields.optionalInteger("count", in: 1...DrawingLimits.mostPictures) ?? 1, boxes: boxes,
             endsInPreview: try fields.optionalBool("ends_in_preview") ?? false)
         unknown = fields.rest
+    }
+}
+
+extension DrawingBox {
+    var json: JSONValue {
+        .object([
+            "name": .string(name), "left": .integer(Int64(left)), "top": .integer(Int64(top)),
+            "right": .integer(Int64(right)), "bottom": .integer(Int64(bottom)),
+        ])
+    }
+
+    init(json: JSONValue, path: String) throws(SessionFormatError) {
+        var fields = try FieldReader(json, path: path)
+        let edges = 0...Self.gridSide
+        let box = DrawingBox(
+            name: try fields.string("name"), left: try fields.integer("left", in: edges),
+            top: try fields.integer("top", in: edges), right: try fields.integer("right", in: edges),
+            bottom: try fields.integer("bottom", in: edges))
+        guard let box else { throw .field(path: path, expected: "a box with a width and a height", found: "none") }
+        self = box
     }
 }

@@ -199,6 +199,8 @@ package struct AppState: Equatable, Sendable {
     package var systemText: String?
     /// The next question's answer is to say where things are.
     package var groundingWish: ConversationItem.GroundingWish?
+    /// Where the next drawing is to have things; pictures in their names by the conversation's numbers.
+    package var boxes: [DrawingBox] = []
     /// The next question is to have the nearest examples of a set before it.
     package var examplesWish: ExamplesWish?
     /// Pictures of examples are being compared for the first question that waits.

@@ -70,6 +70,9 @@ enum BranchReducer {
         let draft = state.editing?.draft ?? state.editor.elements
         state.editing = AppState.Editing(messageID: place.messageID, draft: draft)
         state.editor.setElements(GenerationReducer.elements(questions[number - 1]))
+        if questions[number - 1].drawing != nil {
+            state.boxes = DrawReducer.taken(apart: questions[number - 1]).boxes
+        }
         if let index = state.index(of: questions[number - 1].id), state.items.indices.contains(index + 1),
             let grounding = state.items[index + 1].grounding
         {

@@ -35,6 +35,10 @@ struct Command: Sendable {
             name: "draw", arguments: "WORDS", summary: "draw a picture; [Image #N] among the words shows one",
             run: DrawReducer.run),
         Command(
+            name: "box", arguments: "NAME L T R B",
+            summary: "where the next drawing has a thing, in 448ths", canEndDraft: true,
+            run: BoxCommand.run),
+        Command(
             name: "example", arguments: "ANSWER", summary: "make an example of the draft, with this answer",
             canEndDraft: true, run: ExampleCommands.add),
         Command(
@@ -113,8 +117,11 @@ enum CommandProblem: Error, Equatable {
     case noPictureToGround(String, numbers: [Int])
     case modelGivesNoBoxes(model: String)
     case nothingToDraw
-    case modelDrawsNothing(model: String)
-    case noPictureToDraw(String, numbers: [Int])
+    case modelDrawsNothing(command: String, model: String)
+    case noPictureToDraw(command: String, String, numbers: [Int])
+    case noBox
+    case wrongBox(String)
+    case tooManyBoxes
     case wrongDrawingOption(String, value: String, range: String)
     case noSuchDrawingOption(String, nearest: String?)
     case drawingCannotGoOn

@@ -20,10 +20,14 @@ extension CommandProblem: CustomStringConvertible {
         case .modelGivesNoBoxes(let model):
             "/ground: \(model) cannot say where things are. Emu2-Chat can; /model FILE changes the model"
         case .nothingToDraw: "/draw: what? Type it, as in /draw a red fox in the snow, or /draw [Image #1] at night"
-        case .modelDrawsNothing(let model):
-            "/draw: \(model) draws no pictures. Emu2-Gen does; /model FILE changes the model"
-        case .noPictureToDraw(let text, let numbers):
-            "/draw: there is no picture \(text). "
+        case .modelDrawsNothing(let command, let model):
+            "/\(command): \(model) draws no pictures. Emu2-Gen does; /model FILE changes the model"
+        case .noBox: "/box: where is which thing to be? As in /box the dog 40 60 200 300, in 448ths of the picture"
+        case .wrongBox(let text):
+            "/box \(text): it takes a name and four whole numbers, left, top, right, bottom, that make a box"
+        case .tooManyBoxes: "/box: \(DrawingBox.most) boxes are as many as there can be. /box off takes them away"
+        case .noPictureToDraw(let command, let text, let numbers):
+            "/\(command): there is no picture \(text). "
                 + (numbers.isEmpty ? "/image attaches one" : "There are \(Self.list(numbers))")
         case .wrongDrawingOption(let option, let value, let range):
             "/draw --\(option)\(value.isEmpty ? "" : " " + value): it takes \(range)"

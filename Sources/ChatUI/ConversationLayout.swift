@@ -45,7 +45,12 @@ struct ConversationLayout {
             case .waiting, .stopped, .cutShort, .interrupted, .failed: break
             }
         }
-        lines += body(item, bar)
+        let (parts, boxes) = DrawReducer.taken(apart: item)
+        lines += body(item, parts, bar)
+        for box in boxes {
+            lines += text(BoxCommand.line(box), theme.dim, bar)
+            lines += box.mentioned.flatMap { preview($0, bar) }
+        }
         lines += places(item, bar)
         for mark in item.marks { lines += after(mark, item, bar) }
         return lines
@@ -134,9 +139,11 @@ struct ConversationLayout {
 
     // MARK: Text and pictures in order
 
-    private func body(_ item: ConversationItem, _ bar: Span?) -> [ConversationLine] {
+    private func body(
+        _ item: ConversationItem, _ parts: [ConversationItem.Part], _ bar: Span?
+    ) -> [ConversationLine] {
         let key = BodyLayout.Key(
-            parts: item.parts, columns: columns, theme: theme, style: item.speaker == .system ? theme.dim : theme.text,
+            parts: parts, columns: columns, theme: theme, style: item.speaker == .system ? theme.dim : theme.text,
             isMarkdown: item.speaker == .assistant, hasCaret: state.answer?.itemID == item.id)
         var lines: [ConversationLine] = []
         for segment in state.layouts.body(of: item.id, key) {

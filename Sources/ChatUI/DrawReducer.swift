@@ -7,13 +7,25 @@ enum DrawReducer {
     static let options = ["size", "steps", "guidance", "seed", "count"]
 
     static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
-        if let model = state.loadedModel, model.drawing == nil { throw .modelDrawsNothing(model: model.name) }
+        if let model = state.loadedModel, model.drawing == nil {
+            throw .modelDrawsNothing(command: "draw", model: model.name)
+        }
         guard state.attachments.isEmpty else { throw .picturesAreLoading(command: "draw") }
         if state.editing != nil, let obstacle = BranchReducer.obstacle("draw", state) { throw obstacle }
         var rest = Substring(invocation.argument)
-        let drawing = try readOptions(&rest, state.loadedModel?.drawing)
-        let parts = try parts(CommandLine.trimmed(rest), state)
-        guard !parts.isEmpty else { throw .nothingToDraw }
+        var drawing = try readOptions(&rest, state.loadedModel?.drawing)
+        var parts = try parts(CommandLine.trimmed(rest), state)
+        guard !parts.isEmpty || !state.boxes.isEmpty else { throw .nothingToDraw }
+        // What boxes show comes behind everything else, and is counted within the question.
+        var count = parts.count { if case .picture = $0 { true } else { false } }
+        drawing.boxes = state.boxes.map { box in
+            box.renumbered { number in
+                parts.append(.picture(number))
+                count += 1
+                return count
+            }
+        }
+        state.boxes = []
         return GenerationReducer.ask(&state, parts, drawing: drawing)
     }
 
@@ -81,12 +93,12 @@ enum DrawReducer {
 
     /// The words with each `[Image #N]` as the picture of that number.
     private static func parts(_ text: String, _ state: AppState) throws(CommandProblem) -> [ConversationItem.Part] {
-        let numbers = state.pictures.values.filter { !$0.isClip && $0.facts != nil }.map(\.number).sorted()
+        let numbers = pictureNumbers(state)
         var parts: [ConversationItem.Part] = []
         var rest = Substring(text)
         while let match = rest.firstMatch(of: /\[(Image|Video) #([0-9]{1,6})\]/) {
             guard match.output.1 == "Image", let number = Int(match.output.2), numbers.contains(number) else {
-                throw .noPictureToDraw(String(match.output.0), numbers: numbers)
+                throw .noPictureToDraw(command: "draw", String(match.output.0), numbers: numbers)
             }
             let before = rest[..<match.range.lowerBound]
             if !before.isEmpty { parts.append(.text(String(before))) }
@@ -95,6 +107,21 @@ enum DrawReducer {
         }
         if !rest.isEmpty { parts.append(.text(String(rest))) }
         return parts
+    }
+
+    /// Numbers of the pictures that can be drawn from.
+    static func pictureNumbers(_ state: AppState) -> [Int] {
+        state.pictures.values.filter { !$0.isClip && $0.facts != nil }.map(\.number).sorted()
+    }
+
+    /// The parts of a question that its words hold, and its boxes with the conversation's numbers of what they show.
+    static func taken(apart item: ConversationItem) -> (parts: [ConversationItem.Part], boxes: [DrawingBox]) {
+        guard let drawing = item.drawing, !drawing.boxes.isEmpty else { return (item.parts, []) }
+        let numbers = item.pictureNumbers
+        let boxes = drawing.boxes.map { box in
+            box.renumbered { numbers.indices.contains($0 - 1) ? numbers[$0 - 1] : $0 }
+        }
+        return (item.parts.dropLast(boxes.reduce(0) { $0 + $1.mentioned.count }), boxes)
     }
 
     /// What was typed before the words, with the options that are not the usual ones.

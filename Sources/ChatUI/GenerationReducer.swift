@@ -113,13 +113,14 @@ enum GenerationReducer {
         state.editor.setElements(elements(item))
         state.groundingWish = item.groundingWish
         state.examplesWish = item.examplesWish
+        if item.drawing != nil { state.boxes = DrawReducer.taken(apart: item).boxes }
         return true
     }
 
     /// An item as the editor holds it.
     static func elements(_ item: ConversationItem) -> [Editor.Element] {
         let command = item.drawing.map(DrawReducer.command) ?? ""
-        let parts = item.parts.flatMap { part -> [Editor.Element] in
+        let parts = DrawReducer.taken(apart: item).parts.flatMap { part -> [Editor.Element] in
             switch part {
             case .text(let text): text.map { .character($0) }
             case .picture(let number): [.picture(number)]

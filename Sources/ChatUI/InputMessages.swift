@@ -37,7 +37,9 @@ enum InputMessages {
             let text = "question\(number), asked otherwise: Enter sends it on a branch, Esc leaves it"
             messages.append(Span(text, theme.accent))
         }
-        for note in [GroundingReducer.note(state), ExampleReducer.note(state)].compactMap(\.self) {
+        for note in [GroundingReducer.note(state), BoxCommand.note(state), ExampleReducer.note(state)].compactMap(
+            \.self)
+        {
             messages.append(Span(SanitizedText.clean(note, newlines: .joined), theme.accent))
         }
         if let note = state.inputNote { messages.append(Span(SanitizedText.clean(note), theme.dim)) }

@@ -25,6 +25,8 @@ package struct PlainTranscript: Sendable {
     private var model: String?
     /// The model that is being loaded, as it was told last.
     private var toldLoading: ModelLoading?
+    /// The drawing of which was told how far it is, and in which quarter.
+    private var toldDrawing: (id: ConversationItem.ID, quarter: Int)?
     private var overflowing: ConversationItem.ID?
     private var isAskingToLeave = false
     private var isAtLineStart = true
@@ -48,6 +50,7 @@ package struct PlainTranscript: Sendable {
         output = ""
         writeModel(state)
         writeItems(state)
+        writeDrawing(state)
         writePictures(state)
         writeMessages(state)
         writeQuestions(state)
@@ -111,6 +114,19 @@ package struct PlainTranscript: Sendable {
         for item in state.items where item.speaker == .program && told.insert(item.id).inserted { line(item.text) }
     }
 
+    /// A line for each quarter of a drawing that takes longer than a moment.
+    private mutating func writeDrawing(_ state: AppState) {
+        guard let answer = state.answer, let drawing = answer.drawing, drawing.stage == .drawing, drawing.total > 0,
+            state.now - answer.progressSince > Self.moment
+        else { return }
+        let share = Double(drawing.completed) / Double(drawing.total)
+        let told = toldDrawing?.id == answer.itemID ? toldDrawing?.quarter ?? 0 : 0
+        guard share < 1, Int(share * 4) > told else { return }
+        toldDrawing = (answer.itemID, Int(share * 4))
+        let left = FigureText.timeLeft(share, elapsed: state.now - answer.progressSince)
+        line("drawn \(Int(share * 100)) %" + (left.isEmpty ? "" : "," + left + " left"))
+    }
+
     private func isContinued(_ written: Written, _ item: ConversationItem) -> Bool {
         guard written.id == item.id, written.speaker == item.speaker else { return false }
         guard written.parts != item.parts else { return true }
@@ -160,6 +176,12 @@ package struct PlainTranscript: Sendable {
         }
         if !isRunning {
             endLine()
+            if !written[index].hasPlaces, let drawing = item.drawing, item.speaker == .user {
+                written[index].hasPlaces = true
+                for box in drawing.boxes.isEmpty ? [] : DrawReducer.taken(apart: item).boxes {
+                    line("box: " + box.text)
+                }
+            }
             if let grounding = item.grounding, !written[index].hasPlaces {
                 written[index].hasPlaces = true
                 for entry in GroundingText.lines(grounding, state.pictures) {

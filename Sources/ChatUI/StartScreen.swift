@@ -53,6 +53,7 @@ enum StartScreen {
             let size = FigureText.parameters(model.parameterCount)
             let sight =
                 (model.seesImages ? "text and pictures" : "text only, it cannot see pictures")
+                + (model.drawing == nil ? "" : ", /draw draws")
                 + (model.sightRemedy.map { ": " + $0 } ?? "")
             let context = FigureText.grouped(model.contextLength)
             // Many names end in their size.

@@ -13,14 +13,16 @@ package struct DrawingOptions: Sendable, Equatable {
     package var seed: UInt64?
     /// Pictures of the same prompt.
     package var count: Int
+    /// Where things are to be.
+    package var boxes: [DrawingBox]
 
     /// As Emu2-Gen was published.
     package init(
         width: Int = 1024, height: Int = 1024, steps: Int = 50, guidance: Float = 3, seed: UInt64? = nil,
-        count: Int = 1
+        count: Int = 1, boxes: [DrawingBox] = []
     ) {
         (self.width, self.height, self.steps, self.guidance) = (width, height, steps, guidance)
-        (self.seed, self.count) = (seed, count)
+        (self.seed, self.count, self.boxes) = (seed, count, boxes)
     }
 }
 

@@ -75,6 +75,47 @@ struct ChatDrawTests {
         )
     }
 
+    /// The chat's boxes are those of `emuchat draw`.
+    @Test func thingsStandInBoxes() throws {
+        let chat = try start()
+        let picture = try #require(TestSupport.sharedImage("dog2.jpg"))
+        try chat.terminal.submit("/image '\(picture.path)'")
+        try chat.terminal.wait(for: "dog2.jpg · 498×501")
+        try chat.terminal.press("C-a")
+        try chat.terminal.type("/draw --size 64 --steps 2 --seed 3 ")
+        try chat.terminal.press("C-e")
+        try chat.terminal.submit("beside a hat")
+        try chat.terminal.wait(for: "drawing-3.png · 64×64 · 2 steps")
+        try chat.terminal.submit("/box the dog [Image #1] 40 60 200 300")
+        try chat.terminal.wait(for: "the next /draw: the dog")
+        try chat.terminal.submit("/draw --size 64 --steps 2 --seed 3 a hat")
+        try chat.terminal.wait(for: "▢ the dog [Image #1] in 40 60 200 300")
+        try chat.terminal.wait(for: /\[Image #3\]\n▐ ┊.*drawing-3.png · 64×64 · 2 steps/)
+        try leave(chat)
+        let (file, session) = try chat.session()
+        let folder = file.deletingLastPathComponent()
+        let model = try #require(tinyGen).path
+        let drawn = try ["a", "b"].map { name in
+            let box = name == "a" ? [] : ["--box", "the dog [Image #1] 40 60 200 300"]
+            let words = name == "a" ? "[Image #1] beside a hat" : "a hat"
+            let options = [
+                "draw", "--model", model, "--size", "64", "--steps", "2", "--seed", "3", "--image", picture.path,
+            ]
+            let result = try chat.runner.start("emuchat", options + box + ["-o", name, words]).finish()
+            #expect(result.status == 0, "\(result.errorText)")
+            let bytes = [UInt8](try Data(contentsOf: chat.runner.folder.appendingPathComponent(name)))
+            return try StillDecoder().load(bytes: bytes, name: name).pixels
+        }
+        let kept = try session.activeBranch.flatMap { $0.role == .assistant ? pictures($0) : [] }.map { image in
+            let bytes = try Data(contentsOf: folder.appendingPathComponent(image.file.relativePath))
+            return try StillDecoder().load(bytes: [UInt8](bytes), name: "kept").pixels
+        }
+        #expect(kept.count == 2 && kept == drawn && kept[0] != kept[1])
+        let name = file.deletingPathExtension().lastPathComponent
+        let verified = try chat.runner.emuchat("replay", "--verify", name, "--sessions", folder.path)
+        #expect(verified.text == "2 of 2 answers agree.\n", "\(verified.text)\(verified.errorText)")
+    }
+
     @Test func whatWasStoppedStays() throws {
         let chat = try start()
         try chat.terminal.submit("/draw --size 512 --steps 400 --seed 7 a red cat")

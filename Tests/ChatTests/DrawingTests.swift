@@ -27,7 +27,10 @@ struct DrawingTests {
         #expect(message.answer?.drawing?.endsInPreview == true)
         #expect(
             message.answer?.drawing?.options(seed: 42)
-                == DrawingOptions(width: 512, height: 768, steps: 30, guidance: 7.5, seed: 42, count: 3))
+                == DrawingOptions(
+                    width: 512, height: 768, steps: 30, guidance: 7.5, seed: 42, count: 3,
+                    boxes: message.answer?.drawing?.boxes ?? []))
+        #expect(message.answer?.drawing?.boxes.map(\.text) == ["the fox [Image #1] 1 2 30 40", "5 6 7 8"])
         // What an answer in words never had is not written.
         #expect(!String(decoding: try Examples.session().json.prettyBytes, as: UTF8.self).contains("drawing"))
     }
@@ -59,7 +62,8 @@ struct DrawingTests {
 
     @Test(arguments: [
         ("width", JSONValue.integer(0)), ("steps", .string("many")), ("count", .integer(101)),
-        ("ends_in_preview", .integer(1)),
+        ("ends_in_preview", .integer(1)), ("boxes", .string("none")), ("boxes[0].left", .integer(449)),
+        ("boxes[1].right", .integer(5)),
     ])
     func aWrongFieldIsNamed(_ key: String, _ value: JSONValue) throws {
         var (session, recording, drawn) = try Examples.drawing()
@@ -70,7 +74,8 @@ struct DrawingTests {
         #expect {
             try Session(json: json)
         } throws: { error in
-            "\(error)".contains("messages[1].answer.drawing.\(key)")
+            // A box without a width is named as a whole.
+            "\(error)".contains("messages[1].answer.drawing.\(key.replacing("].right", with: "]"))")
         }
     }
 

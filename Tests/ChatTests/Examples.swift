@@ -30,7 +30,8 @@ enum Examples {
         var answer = Answer(
             model: Answer.Model(name: "Emu2", path: "/models/gen", sha256: digest), template: "none",
             options: GenerationOptions(), seed: 42, kernel: "avx2", precision: "exact")
-        answer.drawing = Answer.Drawing(width: 512, height: 768, steps: 30, guidance: 7.5, count: 3)
+        let boxes = [DrawingBox("the fox [Image #1] 1 2 30 40"), DrawingBox("5 6 7 8")].compactMap(\.self)
+        answer.drawing = Answer.Drawing(width: 512, height: 768, steps: 30, guidance: 7.5, count: 3, boxes: boxes)
         let recording = AnswerRecording(
             id: session.nextID, parent: session.activeLeaf, created: start.advanced(byMilliseconds: 1000),
             answer: answer)

@@ -159,16 +159,72 @@ import Testing
         #expect(request(chat)?.question.drawing?.steps == 9)
     }
 
+    @Test func thingsStandInBoxes() {
+        var chat = chat()
+        chat.type("/image cat.jpg\n")
+        chat.load(1, "cat.jpg")
+        chat.press(.control("a"), .control("k"))
+        chat.type("/box the cat [Image #1] 300 60 40 500\n/box 1 2 3 4\n")
+        #expect(
+            chat.frame.plainText.contains("the next /draw: the cat [Image #1] in 40 60 300 448, something in 1 2 3 4"))
+        chat.type("/draw two pets, [Image #1] and another\n")
+        let request = request(chat)
+        #expect(request?.question.parts == [.text("two pets, "), .picture(1), .text(" and another"), .picture(1)])
+        #expect(request?.question.drawing?.boxes.map(\.text) == ["the cat [Image #2] 40 60 300 448", "1 2 3 4"])
+        #expect(chat.state.boxes.isEmpty)
+        #expect(chat.frame.plainText.contains("▢ the cat [Image #1] in 40 60 300 448"))
+        // Edited, everything is as it was typed.
+        chat.act(.messagesPlaced([chat.state.items[0].id: BranchPlace(messageID: 1, alternatives: [1])]))
+        end(&chat)
+        chat.type("/edit\n")
+        #expect(chat.draft == "/draw two pets, [Image #1] and another|")
+        #expect(chat.state.boxes.map(\.text) == ["the cat [Image #1] 40 60 300 448", "1 2 3 4"])
+    }
+
+    @Test(arguments: [
+        ("/box", "where is which thing"), ("/box cat 1 2 3", "/box cat 1 2 3: it takes a name and four"),
+        ("/box cat 5 5 5 9", "that make a box"), ("/box cat 999999999999999999999 1 2 3", "it takes a name"),
+        ("/box [Image #2] 1 2 3 4", "there is no picture [Image #2]. /image attaches one"),
+    ])
+    func whatIsNoBoxIsTold(_ typed: String, _ told: String) {
+        var chat = chat()
+        chat.type(typed + "\n")
+        #expect(chat.state.inputErrors.first?.contains(told) == true, "\(chat.state.inputErrors)")
+        #expect(chat.state.boxes.isEmpty && chat.draft == typed + "|")
+    }
+
+    @Test func boxesAreToldAndTakenAway() {
+        var chat = chat()
+        for _ in 0..<DrawingBox.most { chat.type("/box a 1 2 3 4\n") }
+        chat.type("/box b 1 2 3 4\n")
+        #expect(chat.state.inputErrors.first?.hasPrefix("/box: 32 boxes are as many") == true)
+        chat.press(.control("a"), .control("k"))
+        chat.type("/box off\n")
+        #expect(chat.state.boxes.isEmpty && !chat.frame.plainText.contains("the next /draw"))
+        var blind = ScriptedChat()
+        blind.type("/box a 1 2 3 4\n")
+        #expect(blind.state.inputErrors.first?.hasPrefix("/box: SmolLM2 135M draws no pictures") == true)
+    }
+
     @Test func inLinesOfTextThePictureIsToldOnce() {
         var chat = chat()
         var transcript = PlainTranscript()
         chat.type("/draw a fox\n")
         chat.act(.pictureDrawn(number: 1, facts("step 2 of 50")))
+        chat.act(.drawingProgressed(DrawingProgress(stage: .drawing, completed: 2, total: 50)))
         var text = transcript.update(chat.state)
+        for (seconds, step) in [(20.0, 12), (40, 26), (41, 27), (60, 49)] {
+            chat.act(.ticked(ScriptedChat.noon + seconds))
+            chat.act(.drawingProgressed(DrawingProgress(stage: .drawing, completed: step, total: 50)))
+            text += transcript.update(chat.state)
+        }
         chat.act(.pictureDrawn(number: 1, facts()))
         text += transcript.update(chat.state)
         end(&chat)
         text += transcript.update(chat.state)
-        #expect(text.hasSuffix("you:\na fox\nemuchat:\nimage 1: drawing-7.png, 1024 by 512, 50 steps\n"), "\(text)")
+        #expect(
+            text.hasSuffix(
+                "you:\na fox\nemuchat:\ndrawn 52 %, 37 s left\ndrawn 98 %, 1.2 s left\n"
+                    + "image 1: drawing-7.png, 1024 by 512, 50 steps\n"), "\(text)")
     }
 }

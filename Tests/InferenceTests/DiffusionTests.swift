@@ -1,4 +1,5 @@
 import Foundation
+import Generation
 import ModelFiles
 import Models
 import Tensor
@@ -52,6 +53,9 @@ import Testing
         #expect(seen == Array(0..<steps))
         #expect(try fixture.difference(latents.planes, "latents.\(suffix)") < 2 * Self.limit)
     }
+
+    /// What people say of boxes is what the pictures of them show.
+    @Test func boxesHaveOneGrid() { #expect(DrawingBox.gridSide == LocationPicture.side) }
 
     /// Looking on changes nothing; without any noise left, what is shown is what comes out.
     @Test(arguments: [("usual", 6), ("other", 6)]) func sketchesEndInTheLatents(_ name: String, _ steps: Int) throws {

@@ -2,6 +2,7 @@ import Chat
 import ChatUI
 import Foundation
 import Generation
+import Inference
 import Media
 import Pixels
 
@@ -25,28 +26,38 @@ extension ConversationKeeper {
         let run = engine.draw(parts, options: options)
         begin { run.cancel() }
         for await event in run.events {
-            do {
-                if let action = try desk.take(event) { mailbox.post(action) }
-            } catch {
+            if let action = desk.action(for: event) { mailbox.post(action) }
+            do { try desk.keep(event) } catch {
                 mailbox.post(.sessionFailed("the picture is shown and not kept: \(error)"))
             }
             switch event {
             case .finished(let reason, let seconds):
-                let summary = GenerationSummary(
-                    finishReason: reason, remainingText: "", generatedTokens: 0, contextTokens: 0,
-                    firstTokenSeconds: seconds, totalSeconds: seconds)
-                let (digest, drawn) = (await engine.modelDigest(), desk.drawn)
-                attempt { (writer) throws(SessionError) in
-                    try recorder.finish(summary, drawn: drawn, modelDigest: digest, writer)
-                }
-                adopt(recorder.session)
-                mailbox.post(.generationEventArrived(.finished(summary)))
-            case .failed(let failure):
+                await finish(recorder, reason, seconds: seconds, desk.drawn, engine)
+            case .failed(let failure) where desk.drawn.pictures.isEmpty:
                 discard(request, failure, backTo: leaf)
+            case .failed(let failure):
+                // What was drawn before is not lost for it.
+                await finish(recorder, .cancelled, seconds: 0, desk.drawn, engine)
+                mailbox.post(.sessionFailed(failure.description))
             case .progress, .preview, .drawn: break
             }
         }
         stopsAnswer = nil
+    }
+
+    private func finish(
+        _ recorder: AnswerRecorder, _ reason: FinishReason, seconds: Double, _ drawn: DrawnPictures,
+        _ engine: InferenceEngine
+    ) async {
+        let summary = GenerationSummary(
+            finishReason: reason, remainingText: "", generatedTokens: 0, contextTokens: 0,
+            firstTokenSeconds: seconds, totalSeconds: seconds)
+        let digest = await engine.modelDigest()
+        attempt { (writer) throws(SessionError) in
+            try recorder.finish(summary, drawn: drawn, modelDigest: digest, writer)
+        }
+        adopt(recorder.session)
+        mailbox?.post(.generationEventArrived(.finished(summary)))
     }
 }
 
@@ -62,6 +73,7 @@ private struct DrawingDesk {
     private var sketch: (number: Int, image: PixelImage)?
     private var steps = 0
     private var endsInPreview = false
+    private var hasFailed = false
 
     init(_ request: GenerationRequest, _ options: DrawingOptions, model: ModelDescription, shelf: PictureShelf) {
         numbers = request.drawnNumbers
@@ -73,44 +85,51 @@ private struct DrawingDesk {
 
     var drawn: DrawnPictures { DrawnPictures(pictures, endsInPreview: endsInPreview) }
 
-    /// Takes what has come, and says what the screen is to know of it.
-    mutating func take(_ event: DrawingEvent) throws -> Action? {
+    /// What the screen is to know of what has come.
+    mutating func action(for event: DrawingEvent) -> Action? {
         switch event {
         case .progress(let progress):
             if progress.stage == .drawing { steps = progress.completed }
             return .drawingProgressed(progress)
         case .preview(let index, let image):
-            guard numbers.indices.contains(index) else { return nil }
             sketch = (index, image)
-            shelf.sketch(numbers[index], image)
-            return shown(index, "step \(steps) of \(options.steps)")
-        case .drawn(let index, let image, let seed):
-            guard numbers.indices.contains(index) else { return nil }
+            return shown(index, image, "step \(steps) of \(options.steps)")
+        case .drawn(let index, let image, _):
             sketch = nil
-            shelf.sketch(numbers[index], image)
-            try keep(image, index, seed: seed)
-            return shown(index, DrawnPicture.note(steps: options.steps))
+            return shown(index, image, DrawnPicture.note(steps: options.steps))
+        case .finished, .failed: return nil
+        }
+    }
+
+    /// Keeps a picture beside the session; of a drawing that was stopped, what there was.
+    ///
+    /// After one that could not be kept none is: an answer's pictures are known by their order.
+    mutating func keep(_ event: DrawingEvent) throws {
+        guard !hasFailed else { return }
+        switch event {
+        case .drawn(let index, let image, let seed): try keep(image, index, seed: seed)
         case .finished(.cancelled, _):
-            // What there was is kept.
-            guard let sketch else { return nil }
-            self.sketch = nil
+            guard let sketch else { return }
             try keep(sketch.image, sketch.number, seed: seed(sketch.number), stoppedAfter: steps)
             endsInPreview = true
-            return nil
-        case .finished, .failed:
-            return nil
+        case .progress, .preview, .finished, .failed: break
         }
     }
 
     private mutating func keep(_ image: PixelImage, _ index: Int, seed: UInt64, stoppedAfter: Int? = nil) throws {
+        guard numbers.indices.contains(index) else { return }
+        hasFailed = true
         let png = try DrawnPicture.png(
             image, prompt: prompt, seed: seed, options, model: model, stoppedAfter: stoppedAfter)
         pictures.append(try shelf.keep(png, image, named: DrawnPicture.name(seed: seed), as: numbers[index]))
+        hasFailed = false
     }
 
     /// A picture's place is as large as the picture will be, also while it is only sketched.
-    private func shown(_ index: Int, _ note: String) -> Action {
-        .pictureDrawn(
+    private func shown(_ index: Int, _ image: PixelImage, _ note: String) -> Action? {
+        guard numbers.indices.contains(index) else { return nil }
+        shelf.sketch(numbers[index], image)
+        return .pictureDrawn(
             number: numbers[index],
             PictureFacts(
                 name: DrawnPicture.name(seed: seed(index)), width: options.width, height: options.height, note: note))

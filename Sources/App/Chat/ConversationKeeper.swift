@@ -292,7 +292,8 @@ package actor ConversationKeeper {
             }
             session = trial
             save()
-            return parts ?? []
+            return DrawingPrompt.parts(
+                ofQuestion: parts ?? [], boxes: request.question.drawing?.boxes ?? [])
         } catch {
             fail(request, .backend("\(error)"))
             return nil

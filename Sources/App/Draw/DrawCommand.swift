@@ -31,7 +31,7 @@ struct DrawCommand: AsyncParsableCommand {
     @Option(
         parsing: .singleValue,
         help: ArgumentHelp("A thing in a box; may be repeated.", valueName: "name left top right bottom"))
-    var box: [BoxArgument] = []
+    var box: [DrawingBox] = []
 
     @Option(name: [.short, .long], help: ArgumentHelp("The PNG file to write.", valueName: "file"))
     var output: String
@@ -140,15 +140,13 @@ struct DrawCommand: AsyncParsableCommand {
         return prompt == "-" || image.isEmpty && box.isEmpty ? try StandardInput.readText() : ""
     }
 
-    /// What the model is to read: the tasks of Emu2-Gen's README.
+    /// What the model is to read.
     private func parts(_ text: String) throws(CommandError) -> [PromptPart] {
         var media = [PromptPart]()
         for path in image { media.append(try PromptMedia.image(argument: path)) }
-        guard !box.isEmpty else { return PromptMedia.interleave(text: text, media: media) }
         let mentioned = Set(box.flatMap(\.mentioned))
         let others = media.indices.filter { !mentioned.contains($0 + 1) }.map { media[$0] }
-        return [.markup("<grounding>")] + PromptMedia.interleave(text: text, media: others)
-            + box.flatMap { $0.parts(media: media) }
+        return DrawingPrompt.parts(PromptMedia.interleave(text: text, media: others), boxes: box, media: media)
     }
 
     private func load() throws(CommandError) -> (LoadedModel, PictureDrawer) {

@@ -17,6 +17,7 @@ enum DrawnPicture {
     ) throws(MediaError) -> [UInt8] {
         var texts = DrawReport.texts(
             prompt: prompt, seed: seed, steps: options.steps, guidance: options.guidance, model: model)
+        texts += options.boxes.map { ("box", $0.text) }
         if let stoppedAfter { texts.append(("Comment", "a preview: stopped after \(stoppedAfter) steps")) }
         return PNGTexts(texts).added(to: try StillEncoder.png(image))
     }

@@ -215,7 +215,8 @@ actor AnswerVerifier {
         var options = drawing.options(seed: seed)
         // A stopped drawing would have gone on.
         options.count = expected.count
-        let run = engine.draw(parts ?? [], options: options)
+        let run = engine.draw(
+            DrawingPrompt.parts(ofQuestion: parts ?? [], boxes: drawing.boxes), options: options)
         onRun { run.cancel() }
         for await event in run.events {
             switch event {
