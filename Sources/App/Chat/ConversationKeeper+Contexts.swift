@@ -13,11 +13,11 @@ extension ConversationKeeper {
 
     /// Writes what the model has read of the conversation to disk, for whoever opens it next.
     func park() async -> Action {
-        guard let backend, let name = contextName, name == readName else {
+        guard let engine, let name = contextName, name == readName else {
             return .contextNotParked("/park: \(Self.nothingRead)")
         }
         do {
-            guard let parked = try await backend.park(as: name) else {
+            guard let parked = try await engine.park(as: name) else {
                 return .contextNotParked("/park: \(Self.nothingRead)")
             }
             return .contextParked(tokens: parked.tokens, bytes: parked.bytes)

@@ -9,7 +9,7 @@ import Pixels
 extension ConversationKeeper {
     /// Adds a question that asks for pictures, has them drawn, and keeps them as its answer.
     func draw(_ request: GenerationRequest, _ wanted: DrawingOptions) async {
-        guard let mailbox, let engine = backend, let shelf else { return }
+        guard let mailbox, let engine, let shelf else { return }
         var options = wanted
         // Known from the beginning, so that what is drawn can be drawn again.
         options.seed = wanted.seed ?? UInt64.random(in: 0..<1 << 53)
@@ -45,6 +45,26 @@ extension ConversationKeeper {
         stopsAnswer = nil
     }
 
+    /// Adds a question that asks for a picture, and returns what the model is to read; nil when that failed, which is
+    /// told.
+    private func prepareDrawing(_ request: GenerationRequest) -> [PromptPart]? {
+        var trial = session
+        do {
+            try place(request.question, request.origin, systemText: request.systemText, in: &trial)
+            let parts = try trial.activeBranch.last { $0.role == .user }?.promptParts { file throws in
+                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
+                return try shelf.pixels(of: file)
+            }
+            session = trial
+            save()
+            return DrawingPrompt.parts(
+                ofQuestion: parts ?? [], boxes: request.question.drawing?.boxes ?? [])
+        } catch {
+            fail(request, .backend("\(error)"))
+            return nil
+        }
+    }
+
     private func finish(
         _ recorder: AnswerRecorder, _ reason: FinishReason, seconds: Double, _ drawn: DrawnPictures,
         _ engine: InferenceEngine
@@ -56,7 +76,7 @@ extension ConversationKeeper {
         attempt { (writer) throws(SessionError) in
             try recorder.finish(summary, drawn: drawn, modelDigest: digest, writer)
         }
-        adopt(recorder.session)
+        session = recorder.session
         mailbox?.post(.generationEventArrived(.finished(summary)))
     }
 }

@@ -16,7 +16,7 @@ extension ConversationKeeper {
                 try append(examples.load(set), ofSet: set, draftPictures: draftPictures)
             case .nearest(let wish, let question, let draftPictures):
                 try await appendNearest(wish, question, draftPictures: draftPictures)
-            case .keep(let set): mailbox.post(.examplesTold(try examples.keep(currentSession, in: set), isNote: true))
+            case .keep(let set): mailbox.post(.examplesTold(try examples.keep(session, in: set), isNote: true))
             case .list: mailbox.post(.examplesTold(try examples.list(), isNote: false))
             case .show(let set): mailbox.post(.examplesTold(try examples.show(set), isNote: false))
             case .remove(let set, let number):
@@ -33,7 +33,7 @@ extension ConversationKeeper {
     private func append(
         _ new: [Example], ofSet set: String, systemText: String? = nil, draftPictures: Set<Int>
     ) throws {
-        let tokens = try examples?.tokens(of: new, backend)
+        let tokens = try examples?.tokens(of: new, engine)
         add(new, ofSet: set, systemText: systemText)
         showCurrentBranch(reserved: draftPictures)
         let cost = tokens.map { " · \($0) tokens" } ?? ""
@@ -45,7 +45,7 @@ extension ConversationKeeper {
     private func appendNearest(
         _ wish: ExamplesWish, _ question: ConversationItem, draftPictures: Set<Int>
     ) async throws {
-        guard let mailbox, let examples, let engine = backend else { return }
+        guard let mailbox, let examples, let engine else { return }
         let asked = try examples.example(question.parts, answer: "")
         guard let picture = asked.picture else {
             throw GenerationFailure.backend(
@@ -57,7 +57,7 @@ extension ConversationKeeper {
             wish.count, from: wish.set, for: examples.shelf.pixels(of: picture.file), cancellation: cancellation
         ) { completed, total in mailbox.post(.picturesCompared(completed: completed, total: total)) }
         guard let chosen else { throw GenerationFailure.backend("stopped; the question is here again") }
-        let known = currentSession.examples
+        let known = session.examples
         let new = chosen.filter { !known.contains($0) }
         try append(examples.copied(new), ofSet: wish.set, draftPictures: draftPictures)
     }
