@@ -137,7 +137,8 @@ struct ModelReport {
             content.sees_images = network.visual != nil
             content.image_tokens = network.visual?.imageSlots
             content.draws_images =
-                network.visual is Emu2 && (try? DiffusionCheckpoint.file(path: file.path)) != nil
+                network.visual is Emu2
+                && (try? DiffusionCheckpoint.file(path: file.path, configurationFolders: [Folders.models.path])) != nil
             let usual = LoadedModel.preset(of: network.visual, template)?.options ?? GenerationOptions()
             let use = MemoryPlan.Use(
                 contextLength: contextLength ?? LoadedModel.defaultContextLength, cacheType: cacheType,

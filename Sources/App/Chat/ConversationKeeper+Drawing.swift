@@ -52,8 +52,7 @@ extension ConversationKeeper {
         do {
             try place(request.question, request.origin, systemText: request.systemText, in: &trial)
             let parts = try trial.activeBranch.last { $0.role == .user }?.promptParts { file throws in
-                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
-                return try shelf.pixels(of: file)
+                try pixels(of: file)
             }
             session = trial
             save()

@@ -2,6 +2,7 @@ import Chat
 import ChatUI
 import Generation
 import Inference
+import Pixels
 
 // How questions become part of the session, and what is sent of it.
 
@@ -12,18 +13,21 @@ extension ConversationKeeper {
         return session.message(answer).map(AnswerBeginning.init)
     }
 
+    /// A stored picture as it is sent.
+    func pixels(of file: StoredFile) throws -> PixelImage {
+        guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
+        return try shelf.pixels(of: file)
+    }
+
     /// Adds the question to the session and returns what to send; nil when that would not fit, which is told.
     func prepare(_ request: GenerationRequest) throws -> BranchPrompt? {
         if case .enlargeContext(let length, _)? = request.remedy { try reload(contextLength: length) }
         guard let engine else { return nil }
         var trial = session
         let dropped = try place(request.question, request.origin, systemText: request.systemText, in: &trial)
-        let (shelf, beginning) = (shelf, beginning(of: request.origin))
+        let beginning = beginning(of: request.origin)
         func prompt(dropping dropped: Answer.Dropped?) throws -> BranchPrompt {
-            let asked = try trial.branchPrompt(dropping: dropped) { file throws in
-                guard let shelf else { throw SessionError.mediaMissing(path: file.relativePath) }
-                return try shelf.pixels(of: file)
-            }
+            let asked = try trial.branchPrompt(dropping: dropped) { file throws in try pixels(of: file) }
             let wished = request.grounding == nil ? asked : asked.askingForBoxes()
             guard let beginning, !beginning.tokenIDs.isEmpty else { return wished }
             return wished.continuing(beginning)

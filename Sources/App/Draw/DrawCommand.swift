@@ -62,8 +62,12 @@ struct DrawCommand: AsyncParsableCommand {
         if !(1...EulerDiscreteScheduler.mostSteps).contains(steps) {
             throw ValidationError("--steps must be 1 to \(EulerDiscreteScheduler.mostSteps).")
         }
-        if !(guidance >= 0 && guidance <= 100) { throw ValidationError("--guidance must be 0 to 100.") }
-        if !(1...100).contains(count) { throw ValidationError("--count must be 1 to 100.") }
+        if !(0...DrawingLimits.greatestGuidance).contains(guidance) {
+            throw ValidationError("--guidance must be 0 to \(Int(DrawingLimits.greatestGuidance)).")
+        }
+        if !(1...DrawingLimits.mostPictures).contains(count) {
+            throw ValidationError("--count must be 1 to \(DrawingLimits.mostPictures).")
+        }
         if image.count > 1, box.isEmpty, prompt?.isEmpty ?? true {
             throw ValidationError(
                 "Several pictures need words: say what is to become of them, or leave all but one out.")

@@ -19,6 +19,9 @@ actor AnswerVerifier {
         case interrupted
     }
 
+    /// Is given what stops a generation.
+    typealias StopReceiver = @Sendable (@escaping @Sendable () -> Void) -> Void
+
     /// The first place where tokens differ.
     struct Difference: Sendable, Equatable {
         /// From 1.
@@ -66,7 +69,7 @@ actor AnswerVerifier {
     }
 
     /// - Parameter onRun: gets what stops the generation.
-    func verify(_ message: Message, onRun: @Sendable (@escaping @Sendable () -> Void) -> Void) async -> Outcome {
+    func verify(_ message: Message, onRun: StopReceiver) async -> Outcome {
         guard let answer = message.answer else { return .agrees }
         if answer.options.beamCount > 1, answer.finishReason == .cancelled {
             return .cannotVerify("a beam search was stopped, which cannot be repeated at the same moment")
@@ -154,7 +157,7 @@ actor AnswerVerifier {
 
     private func compare(
         _ message: Message, _ answer: Answer, _ engine: InferenceEngine, prompt: Prompt,
-        _ onRun: @Sendable (@escaping @Sendable () -> Void) -> Void
+        _ onRun: StopReceiver
     ) async -> Outcome {
         let expected = Array(answer.tokenIDs.dropFirst(answer.continuedTokens))
         let pieces = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)?.pieces ?? []
@@ -208,7 +211,7 @@ actor AnswerVerifier {
     /// Draws an answer's pictures again and compares their pixels.
     private func draw(
         _ message: Message, _ seed: UInt64, _ drawing: Answer.Drawing, _ engine: InferenceEngine,
-        _ onRun: @Sendable (@escaping @Sendable () -> Void) -> Void
+        _ onRun: StopReceiver
     ) async throws -> Outcome {
         let expected = Self.wholePictures(message)
         let parts = try message.parent.flatMap(session.message)?.promptParts { file throws in try pixels(of: file) }
