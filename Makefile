@@ -25,14 +25,13 @@ address_options := -c release --sanitize address --enable-code-coverage
 FUZZ_BYTES ?= 1000000
 SESSIONS ?= 200
 # Leaks are not looked for: the libraries keep their tables until the process ends.
-address_test = ASAN_OPTIONS=detect_leaks=0 swift test --scratch-path $(ADDRESS) $(address_options) --skip-build \
-	--disable-xctest
+address_test = ASAN_OPTIONS=detect_leaks=0 .setup/test $(ADDRESS) $(address_options)
 coverage_report = .setup/coverage $(ADDRESS)/release Sources/ModelFiles Sources/Tokenization
 
 # Optimised tests that reach what is internal to a module.
 build_tests = --build-tests -Xswiftc -enable-testing
 
-test_options = --disable-xctest $(if $(FILTER),--filter '$(FILTER)')
+test_options = $(if $(FILTER),--filter '$(FILTER)')
 
 .PHONY: help run test check check-address check-thread check-crash coverage bench-peers build build-address setup setup-test format lint clean
 
@@ -45,7 +44,7 @@ run: build ## set up, build, open the chat (ARGS='--model FILE' and other option
 test: setup-test ## set up, build, run the tests (FILTER=ChatTests for a part)
 	@.setup/build $(TESTS) -c release $(build_tests)
 	@.setup/vision $(TESTS)/release/emuchat
-	@swift test --scratch-path $(TESTS) -c release --skip-build $(test_options)
+	@.setup/test $(TESTS) -c release $(test_options)
 
 check: check-address check-thread check-crash ## parsers and engine under sanitizers, writers of sessions under SIGKILL
 
@@ -74,8 +73,7 @@ check-address: build-address
 
 check-crash: setup-test
 	@.setup/build $(TESTS) -c release $(build_tests)
-	@EMUCHAT_KILLS=$(KILLS) swift test --scratch-path $(TESTS) -c release --skip-build --disable-xctest \
-		--filter CrashSafetyTests
+	@EMUCHAT_KILLS=$(KILLS) .setup/test $(TESTS) -c release --filter CrashSafetyTests
 
 coverage: build-address ## which lines of the parsers their own tests reach
 	@$(address_test) --filter '$(parser_tests)'
@@ -87,8 +85,7 @@ build-address: setup-test
 check-thread: setup-test
 	@.setup/build $(THREAD) -c release --sanitize thread $(build_tests)
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=.setup/thread-sanitizer.txt' \
-		swift test --scratch-path $(THREAD) -c release --sanitize thread --skip-build --disable-xctest \
-		--filter '^InferenceTests\.' --skip MutatedModelTests
+		.setup/test $(THREAD) -c release --sanitize thread --filter '^InferenceTests\.' --skip MutatedModelTests
 
 bench-peers: build ## measure speed beside llama.cpp, which is built once (ARGS='--only Q4_1 --runs 3')
 	@.setup/bench-peers $(BUILD)/release/bench $(ARGS)

@@ -117,7 +117,7 @@ final class RunningProgram {
     private var status: Int32?
 
     /// Longer than anything here takes on a busy machine.
-    private static let limit = Duration.seconds(120)
+    private static let limit = Duration.seconds(600)
 
     fileprivate init(
         path: String, arguments: [String], input: Data, environment: [String: String], folder: URL
@@ -222,7 +222,7 @@ final class RunningProgram {
 /// Waiting for what another process does: looked at often, given up late.
 enum Patience {
     static func wait(
-        for what: @autoclosure () -> String, atMost limit: Duration = .seconds(60), until isThere: () throws -> Bool
+        for what: @autoclosure () -> String, atMost limit: Duration = .seconds(300), until isThere: () throws -> Bool
     ) throws {
         let deadline = ContinuousClock.now + limit
         while try !isThere() {

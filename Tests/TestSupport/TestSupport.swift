@@ -45,6 +45,13 @@ package enum TestSupport {
         return folder
     }
 
+    /// What the calling thread has used of a processor: on a busy machine a clock would count the others' time too.
+    package static func processorTime() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
     private static func existing(_ url: URL) -> URL? {
         FileManager.default.fileExists(atPath: url.path) ? url : nil
     }
