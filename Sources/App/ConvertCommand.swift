@@ -142,6 +142,9 @@ struct ConvertCommand: AsyncParsableCommand {
         if converter.keepsAutoencoder {
             rows.append(("as F16", "vae.*: the autoencoder that turns latents into pixels"))
         }
+        if converter.keepsSafetyChecker {
+            rows.append(("as F16", "safety_checker.*: what looks at drawn pictures, by scores near thresholds"))
+        }
         for (pattern, group) in Self.grouped(converter.fallbacks) {
             let count = group.count == 1 ? "" : ", \(group.count) tensors"
             rows.append(("as F16", "\(pattern): rows of \(group[0].columns) are no whole blocks\(count)"))

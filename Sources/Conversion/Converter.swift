@@ -18,6 +18,8 @@ package struct Converter: Sendable {
     package let draws: Bool
     /// Whether the autoencoder that it draws with stays F16.
     package let keepsAutoencoder: Bool
+    /// Whether the safety checker that looks at what it draws stays F16.
+    package let keepsSafetyChecker: Bool
     package let type: TargetType
     /// Tensors stored as F16 instead.
     package let fallbacks: [Fallback]
@@ -38,6 +40,8 @@ package struct Converter: Sendable {
         self.type = type
         draws = drawing != nil
         keepsAutoencoder = drawing != nil && type.keepsAsHalf("vae.")
+        let hasSafetyChecker = drawing?.tensors.contains { $0.name.hasPrefix(SafetyChecker.prefix) } ?? false
+        keepsSafetyChecker = hasSafetyChecker && type.keepsAsHalf(SafetyChecker.prefix)
         let tensors = checkpoint.tensors + (drawing?.tensors ?? [])
         self.tensors = tensors
         types = tensors.map { type.storage(of: $0.name, shape: $0.shape) }

@@ -1,3 +1,4 @@
+import Models
 import Tensor
 
 /// What weights can be converted to.
@@ -37,9 +38,10 @@ package enum TargetType: String, Sendable, CaseIterable {
     /// In a file of Q8_0 the visual encoder stays F16, as is usual for encoders: its residual stream is never normalised,
     /// so that rounding there costs more than in the whole decoder (on a small model half of the divergence). Smaller
     /// types are chosen for their size and take it along. The autoencoder that turns latents into pixels stays F16 in all
-    /// of them: it is small, and its rounding is seen.
+    /// of them: it is small, and its rounding is seen. So does the safety checker, whose scores are held against
+    /// thresholds; the concepts, a few dozen rows, are F32.
     package func storage(of name: String, shape: [Int]) -> GGMLType {
-        if shape.count < 2 || name.hasSuffix("position_embd.weight") { return .f32 }
+        if shape.count < 2 || name.hasSuffix("position_embd.weight") || Self.isConcept(name) { return .f32 }
         if !fits(shape) || keepsAsHalf(name) { return .f16 }
         return storage
     }
@@ -49,6 +51,11 @@ package enum TargetType: String, Sendable, CaseIterable {
 
     /// Whether a tensor stays F16 though its rows are whole blocks.
     func keepsAsHalf(_ name: String) -> Bool {
-        (self == .q8_0 && name.hasPrefix("v.")) || (storage.blockSize > 1 && name.hasPrefix("vae."))
+        (self == .q8_0 && name.hasPrefix("v."))
+            || (storage.blockSize > 1 && ["vae.", SafetyChecker.prefix].contains(where: name.hasPrefix))
+    }
+
+    private static func isConcept(_ name: String) -> Bool {
+        name.hasPrefix(SafetyChecker.prefix) && name.hasSuffix("_embeds")
     }
 }

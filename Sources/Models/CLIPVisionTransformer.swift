@@ -113,23 +113,33 @@ package struct CLIPVisionTransformer: Sendable {
     /// Takes the weights `v.*` out of those of a larger model.
     init(_ source: TensorSource) throws(ModelError) {
         let reader = ParameterReader(file: source.file, prefix: Self.architecture)
-        configuration = try reader.clipVisionConfiguration()
-        preprocessing = try reader.picturePreprocessing(configuration.grid)
+        let configuration = try reader.clipVisionConfiguration()
+        try self.init(
+            source, configuration, try reader.picturePreprocessing(configuration.grid),
+            projectionWidth: source.contains("v.projection.weight") ? try reader.positive("vision.projection_dim") : nil
+        )
+    }
+
+    /// Takes the weights `PREFIXv.*` for sizes that are known; with the projection where its width is given.
+    init(
+        _ source: TensorSource, prefix: String = "", _ configuration: CLIPVisionConfiguration,
+        _ preprocessing: PicturePreprocessing, projectionWidth: Int?
+    ) throws(ModelError) {
+        (self.configuration, self.preprocessing) = (configuration, preprocessing)
         let (width, epsilon) = (configuration.width, configuration.normEpsilon)
-        patches = try PatchEmbedding(source, configuration.grid, width: width, hasBias: false)
-        inputNorm = try LayerNorm(source, "v.pre_ln", features: width, epsilon: epsilon)
+        patches = try PatchEmbedding(source, prefix: prefix, configuration.grid, width: width, hasBias: false)
+        inputNorm = try LayerNorm(source, "\(prefix)v.pre_ln", features: width, epsilon: epsilon)
         var blocks = [CLIPBlock]()
         for index in 0..<configuration.layerCount {
-            blocks.append(try CLIPBlock(source, prefix: "v.blk.\(index)", configuration))
+            blocks.append(try CLIPBlock(source, prefix: "\(prefix)v.blk.\(index)", configuration))
         }
         self.blocks = blocks
         finalNorm =
-            source.contains("v.post_ln.weight")
-            ? try LayerNorm(source, "v.post_ln", features: width, epsilon: epsilon) : nil
-        projection =
-            source.contains("v.projection.weight")
-            ? try Linear(source, "v.projection", outputs: try reader.positive("vision.projection_dim"), inputs: width)
-            : nil
+            source.contains("\(prefix)v.post_ln.weight")
+            ? try LayerNorm(source, "\(prefix)v.post_ln", features: width, epsilon: epsilon) : nil
+        projection = try projectionWidth.map { outputs throws(ModelError) in
+            try Linear(source, "\(prefix)v.projection", outputs: outputs, inputs: width)
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import Foundation
 import ModelFiles
 
 /// The parts of a published pipeline that draw, presented as what conversion makes of them: their configurations as they
@@ -5,7 +6,8 @@ import ModelFiles
 ///
 /// Layouts: the folders `unet`, `vae` and `scheduler` of diffusers, each with a configuration, the first two with weights,
 /// perhaps under a variant's name or in shards; or one file with the tensors `unet.*` and `vae.*`, whose configurations
-/// lie in such folders elsewhere or are those that were published with Emu2-Gen.
+/// lie in such folders elsewhere or are those that were published with Emu2-Gen. In either there may be a
+/// `safety_checker`, with a `feature_extractor` that says how it sees.
 package struct DiffusionCheckpoint: Sendable {
     /// What a GGUF's header says of them.
     package let metadata: [(key: String, value: GGUFMetadataValue)]
@@ -18,12 +20,21 @@ package struct DiffusionCheckpoint: Sendable {
     static let unetKey = "emu2.unet.config"
     static let autoencoderKey = "emu2.vae.config"
     static let schedulerKey = "emu2.scheduler.config"
+    static let safetyCheckerKey = "emu2.safety_checker.config"
+    static let featureExtractorKey = "emu2.feature_extractor.config"
 
     private static let parts = [("unet", unetKey), ("vae", autoencoderKey)]
     private static let schedulerFile = "scheduler/scheduler_config.json"
+    private static let safetyCheckerFile = "safety_checker/config.json"
+    private static let featureExtractorFile = "feature_extractor/preprocessor_config.json"
 
     /// Whether a tensor of a GGUF belongs to a part that draws.
-    package static func isPart(_ name: String) -> Bool { parts.contains { name.hasPrefix("\($0.0).") } }
+    package static func isPart(_ name: String) -> Bool {
+        parts.contains { name.hasPrefix("\($0.0).") } || name.hasPrefix(SafetyChecker.prefix)
+    }
+
+    /// Whether such a part as a file has a safety checker, by its own word.
+    package static func hasSafetyChecker(_ file: GGUFFile) -> Bool { file.contains(safetyCheckerKey) }
 
     // MARK: Opening
 
@@ -80,36 +91,70 @@ package struct DiffusionCheckpoint: Sendable {
             }
         }
         metadata.append((Self.schedulerKey, .string(try Checkpoint.text(path: "\(folder)/\(Self.schedulerFile)"))))
+        if Checkpoint.isFolder("\(folder)/safety_checker") {
+            let checker = try Checkpoint(path: "\(folder)/safety_checker")
+            metadata.append((Self.safetyCheckerKey, .string(try checker.text("config.json"))))
+            let extractor = "\(folder)/\(Self.featureExtractorFile)"
+            if FileManager.default.fileExists(atPath: extractor) {
+                metadata.append((Self.featureExtractorKey, .string(try Checkpoint.text(path: extractor))))
+            }
+            files += checker.files
+            tensors += try Self.safetyChecker(checker, checker.tensorNames.map { (name: $0, published: $0) })
+        }
         (self.metadata, self.tensors, self.files, path) = (metadata, tensors, files, folder)
     }
 
     private init?(single checkpoint: Checkpoint) throws(ModelFileError) {
         let names = checkpoint.tensorNames.filter(Self.isPart)
-        guard !names.isEmpty else { return nil }
+        let checkerNames = names.filter { $0.hasPrefix(SafetyChecker.prefix) }
+        guard names.count > checkerNames.count else { return nil }
         var tensors = [GGUFTensor]()
-        for name in names {
+        for name in names where !name.hasPrefix(SafetyChecker.prefix) {
             if let tensor = checkpoint.tensors[name] { tensors.append(try Self.placed(tensor, name: name, as: name)) }
         }
         func configuration(_ file: String, _ published: String) throws(ModelFileError) -> GGUFMetadataValue {
             guard let found = checkpoint.companion(file) else { return .string(published) }
             return .string(try Checkpoint.text(path: found))
         }
-        metadata = [
-            (Self.unetKey, try configuration("unet/config.json", Self.publishedUNet)),
+        var metadata = [
+            (key: Self.unetKey, value: try configuration("unet/config.json", Self.publishedUNet)),
             (Self.autoencoderKey, try configuration("vae/config.json", Self.publishedAutoencoder)),
             (Self.schedulerKey, try configuration(Self.schedulerFile, Self.publishedScheduler)),
         ]
-        (self.tensors, files, path) = (tensors, checkpoint.files, checkpoint.path)
+        if !checkerNames.isEmpty {
+            metadata.append(
+                (Self.safetyCheckerKey, try configuration(Self.safetyCheckerFile, Self.publishedSafetyChecker)))
+            // Without one the extractor is CLIP's usual one, as published.
+            metadata.append((Self.featureExtractorKey, try configuration(Self.featureExtractorFile, "{}")))
+            tensors += try Self.safetyChecker(
+                checkpoint,
+                checkerNames.map { (name: $0, published: String($0.dropFirst(SafetyChecker.prefix.count))) })
+        }
+        (self.metadata, self.tensors, files, path) = (metadata, tensors, checkpoint.files, checkpoint.path)
+    }
+
+    /// The checker's tensors under their own names; `published` are those that they have in a file of the checker alone.
+    private static func safetyChecker(
+        _ checkpoint: Checkpoint, _ names: [(name: String, published: String)]
+    ) throws(ModelFileError) -> [GGUFTensor] {
+        var (placed, seen) = ([GGUFTensor](), Set<String>())
+        for (name, published) in names where !SafetyCheckerNames.isIgnored(published) {
+            guard let tensor = checkpoint.tensors[name] else { continue }
+            let own = SafetyChecker.prefix + SafetyCheckerNames.own(published)
+            guard seen.insert(own).inserted else { throw .duplicateTensor(path: tensor.path, name: name) }
+            placed.append(try Self.placed(tensor, name: name, as: own, shape: tensor.shape.reversed()))
+        }
+        return placed
     }
 
     private static func placed(
-        _ tensor: CheckpointTensor, name: String, as own: String
+        _ tensor: CheckpointTensor, name: String, as own: String, shape: [Int]? = nil
     ) throws(ModelFileError) -> GGUFTensor {
         // [outputs, inputs, k, k]: a row for each output.
-        let shape =
+        let rows =
             tensor.shape.count == 4
             ? [tensor.shape.dropFirst().reduce(1, *), tensor.shape[0]] : tensor.shape.reversed()
-        guard let placed = GGUFTensor(name: own, shape: shape, of: tensor) else {
+        guard let placed = GGUFTensor(name: own, shape: shape ?? rows, of: tensor) else {
             throw .wrongTensorType(
                 path: tensor.path, name: name, expected: "F32, F16 or BF16", found: tensor.type.rawValue)
         }
@@ -131,6 +176,11 @@ package struct DiffusionCheckpoint: Sendable {
         ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
         "layers_per_block": 2, "scaling_factor": 0.13025,
         "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}
+        """
+    private static let publishedSafetyChecker = """
+        {"projection_dim": 768, "vision_config": {"hidden_act": "quick_gelu", "hidden_size": 1024, "image_size": 224,
+        "intermediate_size": 4096, "layer_norm_eps": 1e-05, "num_attention_heads": 16, "num_hidden_layers": 24,
+        "patch_size": 14}}
         """
     private static let publishedScheduler = """
         {"beta_end": 0.012, "beta_schedule": "scaled_linear", "beta_start": 0.00085, "steps_offset": 1,

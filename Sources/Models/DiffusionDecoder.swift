@@ -4,12 +4,15 @@
 import ModelFiles
 import Tensor
 
-/// What turns a picture's embeddings into the picture: a denoising network, an autoencoder and a scheduler.
+/// What turns a picture's embeddings into the picture: a denoising network, an autoencoder and a scheduler; and what looks
+/// at it before people do, where there is such.
 package struct DiffusionDecoder: Sendable {
     package let unet: SDXLUNet
     package let autoencoder: AutoencoderKL
     package let scheduler: EulerDiscreteScheduler
-    /// Number of weights of both networks.
+    /// Nil for a pipeline without one.
+    package let safetyChecker: SafetyChecker?
+    /// Number of weights of all networks.
     package let parameterCount: Int
 
     /// How a picture is to be drawn.
@@ -158,6 +161,15 @@ package struct DiffusionDecoder: Sendable {
         return (autoencoder.scale, scheduler.mostSteps)
     }
 
+    private static func safetyChecker(_ source: TensorSource, _ file: GGUFFile) throws(ModelError) -> SafetyChecker {
+        let extractor =
+            file.contains(DiffusionCheckpoint.featureExtractorKey)
+            ? try settings(file, DiffusionCheckpoint.featureExtractorKey, "feature_extractor")
+            : try DiffusionSettings("{}", part: "feature_extractor", path: file.path)
+        return try SafetyChecker(
+            source, try settings(file, DiffusionCheckpoint.safetyCheckerKey, "safety_checker"), extractor)
+    }
+
     private static func settings(
         _ file: GGUFFile, _ key: String, _ part: String
     ) throws(ModelError) -> DiffusionSettings {
@@ -166,7 +178,8 @@ package struct DiffusionDecoder: Sendable {
         return try DiffusionSettings(text, part: part, path: file.path)
     }
 
-    /// Takes the weights `unet.*` and `vae.*` of a file, where they lie unless they are packed; every shape is checked.
+    /// Takes the weights `unet.*`, `vae.*` and `safety_checker.*` of a file, where they lie unless they are packed; every
+    /// shape is checked.
     package init(file: GGUFFile, loading: WeightLoading = WeightLoading()) throws(ModelError) {
         let source = TensorSource(file: file, loading: loading, where: DiffusionCheckpoint.isPart)
         let unetConfiguration = try SDXLUNetConfiguration(try Self.settings(file, DiffusionCheckpoint.unetKey, "unet"))
@@ -181,6 +194,8 @@ package struct DiffusionDecoder: Sendable {
         }
         unet = try SDXLUNet(source, unetConfiguration)
         autoencoder = try AutoencoderKL(source, autoencoderConfiguration)
+        safetyChecker =
+            DiffusionCheckpoint.hasSafetyChecker(file) ? try Self.safetyChecker(source, file) : nil
         parameterCount = try source.finish()
     }
 }

@@ -19,6 +19,7 @@ struct DiffusionSettings {
         case number(Double)
         case text(String)
         case list([Value])
+        case object([String: Value])
         case other
 
         init(from decoder: any Swift.Decoder) throws {
@@ -33,6 +34,8 @@ struct DiffusionSettings {
                 self = .text(value)
             } else if let value = try? container.decode([Value].self) {
                 self = .list(value)
+            } else if let value = try? container.decode([String: Value].self) {
+                self = .object(value)
             } else {
                 self = .other
             }
@@ -45,7 +48,7 @@ struct DiffusionSettings {
             case .number(let value): value == value.rounded() && abs(value) < 1e15 ? "\(Int(value))" : "\(value)"
             case .text(let value): value
             case .list(let values): "[\(values.map(\.description).joined(separator: ", "))]"
-            case .other: "something else"
+            case .object, .other: "something else"
             }
         }
     }
@@ -58,6 +61,33 @@ struct DiffusionSettings {
             throw .file(
                 .malformed(path: path, what: "\(part)'s configuration", expected: "JSON", found: "something else"))
         }
+    }
+
+    private init(path: String, part: String, values: [String: Value]) {
+        (self.path, self.part, self.values) = (path, part, values)
+    }
+
+    /// The settings that stand under a key, of which those under `overriding` take the place; none where there is neither.
+    func settings(_ key: String, overriding: String) throws(ModelError) -> DiffusionSettings {
+        var found: [String: Value] = [:]
+        for key in [key, overriding] {
+            switch value(key) {
+            case .object(let values): found.merge(values) { $1 }
+            case nil: break
+            case let value?: throw invalid(key, "settings by name", value.description)
+            }
+        }
+        return DiffusionSettings(path: path, part: "\(part).\(key)", values: found)
+    }
+
+    /// A number that stands alone or, where there are several by name, under every one of `names` that is there.
+    func integer(_ key: String, named names: [String], default absent: Int) throws(ModelError) -> Int {
+        guard case .object(let values)? = value(key) else { return try integer(key, default: absent) }
+        let numbers = values.map { names.contains($0.key) ? whole($0.value, 1...Self.greatest) : nil }
+        guard let first = numbers.first, let number = first, numbers.allSatisfy({ $0 == number }) else {
+            throw invalid(key, "one whole number above 0 as \(names.joined(separator: " and "))", "something else")
+        }
+        return number
     }
 
     private func value(_ key: String) -> Value? {
@@ -141,6 +171,21 @@ struct DiffusionSettings {
             throw unsupported(key, value)
         }
         return word
+    }
+
+    /// As many numbers from `range` as there are where the key is absent.
+    func numbers(
+        _ key: String, default absent: [Float], in range: ClosedRange<Double>
+    ) throws(ModelError) -> [Float] {
+        guard let value = value(key) else { return absent }
+        if case .list(let values) = value {
+            let numbers = values.compactMap { value -> Float? in
+                if case .number(let number) = value, range.contains(number) { Float(number) } else { nil }
+            }
+            if numbers.count == values.count, numbers.count == absent.count { return numbers }
+        }
+        throw invalid(
+            key, "\(absent.count) numbers from \(range.lowerBound) to \(range.upperBound)", value.description)
     }
 
     /// Words, one for each level.

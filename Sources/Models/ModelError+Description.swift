@@ -36,6 +36,9 @@ extension ModelError: CustomStringConvertible {
                 + "The file is damaged or converted wrongly: get it again."
         case .unsupportedFeature(let path, let feature):
             "\(shown(path)): needs \(shown(feature)), which this version cannot compute. Choose another model with --model."
+        case .noVerdict(let path):
+            "\(shown(path)): the safety checker computed scores that are no numbers, so that nothing it looks at can be shown. "
+                + "Its weights are damaged: get the model again."
         case .unsupportedCache(let type, let headSize):
             "A key-value cache of type \(type) cannot hold this model's heads of \(headSize) features. Use --cache f16 or f32."
         case .outOfMemory(let what, let bytes):

@@ -18,6 +18,8 @@ package enum ModelError: Error, Sendable, Equatable {
     /// A hyper-parameter outside of what the architecture allows.
     case invalidParameter(path: String, key: String, found: String, expected: String)
     case unsupportedFeature(path: String, feature: String)
+    /// A safety checker whose scores are no numbers.
+    case noVerdict(path: String)
     /// Heads of this size cannot be kept in a cache of this type.
     case unsupportedCache(type: String, headSize: Int)
     case outOfMemory(what: String, bytes: Int)

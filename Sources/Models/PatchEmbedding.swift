@@ -27,22 +27,25 @@ package struct PictureGrid: Sendable, Equatable {
 /// What stands before a vision transformer's blocks: patches, the class token before them, and what tells their places.
 struct PatchEmbedding: Sendable {
     private let grid: PictureGrid
-    /// v.patch_embd: [W, 3·p·p]
+    /// v.patch_embd: [W, 3·p·p]; of a part of a larger model with a prefix, as the others.
     private let projection: Linear
     /// v.class_embd: [W]
     private let classToken: [Float]
     /// v.position_embd.weight: [T, W]
     private let positions: [Float]
 
-    init(_ source: TensorSource, _ grid: PictureGrid, width: Int, hasBias: Bool) throws(ModelError) {
+    init(
+        _ source: TensorSource, prefix: String = "", _ grid: PictureGrid, width: Int, hasBias: Bool
+    ) throws(ModelError) {
         self.grid = grid
         let patch = grid.patchSize
         projection = try Linear(
             weight: try source.projection(
-                "v.patch_embd.weight", rows: width, columns: grid.patchFeatures, shape: [patch, patch, 3, width]),
-            bias: hasBias ? try source.vector("v.patch_embd.bias", count: width) : nil)
-        classToken = try source.values("v.class_embd", shape: [width])
-        positions = try source.values("v.position_embd.weight", shape: [width, grid.tokenCount])
+                "\(prefix)v.patch_embd.weight", rows: width, columns: grid.patchFeatures,
+                shape: [patch, patch, 3, width]),
+            bias: hasBias ? try source.vector("\(prefix)v.patch_embd.bias", count: width) : nil)
+        classToken = try source.values("\(prefix)v.class_embd", shape: [width])
+        positions = try source.values("\(prefix)v.position_embd.weight", shape: [width, grid.tokenCount])
     }
 
     /// workspace.hidden[T, W] of pixels[3, S, S], normalised.

@@ -2,26 +2,44 @@ import ModelFiles
 import Pixels
 import Tensor
 
-/// How a picture becomes what an encoder is given: squeezed to a square, each colour brought to the scale of training.
+/// How a picture becomes what an encoder is given: squeezed to a square, or cut out of its middle, and each colour
+/// brought to the scale of training.
 package struct PicturePreprocessing: Sendable, Equatable {
     /// Of the square, in pixels.
     package let side: Int
     /// Means and standard deviations of red, green and blue.
     package let mean: [Float]
     package let deviation: [Float]
+    /// The length to which the shorter side is brought before a square is cut out of the middle, at least `side`; nil
+    /// where the whole picture is squeezed. Source: `CLIPImageProcessor`.
+    package var shorterSide: Int?
+
+    /// Of the pictures that CLIP's encoders were trained with.
+    static let clipMean: [Float] = [0.48145466, 0.4578275, 0.40821073]
+    static let clipDeviation: [Float] = [0.26862954, 0.26130258, 0.27577711]
 
     /// Names what `pixels` depends on besides the picture.
     package var name: String {
         let digits = (mean + deviation).map { String($0.bitPattern, radix: 16) }
-        return "bicubic, columns first where more are lost, \(side), " + digits.joined(separator: " ")
+        let cut = shorterSide.map { "out of \($0), " } ?? ""
+        return "bicubic, columns first where more are lost, \(side), \(cut)" + digits.joined(separator: " ")
     }
 
-    /// The whole picture: [3, side, side].
+    /// The picture as the encoder sees it: [3, side, side].
     package func pixels(of image: PixelImage) throws(ModelError) -> [Float] {
-        guard let squeezed = image.resampledBicubic(width: side, height: side) else {
-            throw .outOfMemory(what: "a picture", bytes: side * side * 3)
-        }
-        return squeezed.normalized(mean: mean, deviation: deviation)
+        guard let seen = seen(image) else { throw .outOfMemory(what: "a picture", bytes: side * side * 3) }
+        return seen.normalized(mean: mean, deviation: deviation)
+    }
+
+    private func seen(_ image: PixelImage) -> PixelImage? {
+        guard let shorterSide else { return image.resampledBicubic(width: side, height: side) }
+        let (short, long) = (min(image.width, image.height), max(image.width, image.height))
+        // Cut off, not rounded.
+        let longerSide = shorterSide * long / short
+        let isWide = image.width > image.height
+        return image.resampledBicubic(
+            width: isWide ? longerSide : shorterSide, height: isWide ? shorterSide : longerSide
+        )?.middle(side: side)
     }
 }
 
@@ -50,8 +68,8 @@ extension ParameterReader {
     func picturePreprocessing(_ grid: PictureGrid) throws(ModelError) -> PicturePreprocessing {
         PicturePreprocessing(
             side: grid.imageSize,
-            mean: try colours("vision.image_mean", default: [0.48145466, 0.4578275, 0.40821073], least: -10),
-            deviation: try colours("vision.image_std", default: [0.26862954, 0.26130258, 0.27577711], least: 1e-3))
+            mean: try colours("vision.image_mean", default: PicturePreprocessing.clipMean, least: -10),
+            deviation: try colours("vision.image_std", default: PicturePreprocessing.clipDeviation, least: 1e-3))
     }
 
     /// A number from `least` to 10 for each of red, green and blue.
