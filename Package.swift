@@ -149,8 +149,8 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Pixels",
-                "TestSupport",
+                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Models", "Pixels",
+                "Tensor", "TestSupport",
             ],
             exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),
     ]

@@ -87,6 +87,7 @@ struct ModelReport {
         var sees_images = false
         var image_tokens: Int?
         var draws_images = false
+        var has_safety_checker = false
         var memory: Memory?
         var kernel: String
         var precision: String
@@ -136,9 +137,13 @@ struct ModelReport {
             content.runs = true
             content.sees_images = network.visual != nil
             content.image_tokens = network.visual?.imageSlots
-            content.draws_images =
-                network.visual is Emu2
-                && (try? DiffusionCheckpoint.file(path: file.path, configurationFolders: [Folders.models.path])) != nil
+            if network.visual is Emu2,
+                let drawing = try? DiffusionCheckpoint.file(
+                    path: file.path, configurationFolders: [Folders.models.path])
+            {
+                content.draws_images = true
+                content.has_safety_checker = DiffusionCheckpoint.hasSafetyChecker(drawing)
+            }
             let usual = LoadedModel.preset(of: network.visual, template)?.options ?? GenerationOptions()
             let use = MemoryPlan.Use(
                 contextLength: contextLength ?? LoadedModel.defaultContextLength, cacheType: cacheType,
@@ -200,7 +205,10 @@ struct ModelReport {
         rows.append(("licence", content.licence ?? "not stated in the file"))
         if let terms = content.licence_terms { rows.append(("terms", terms)) }
         let places = content.image_tokens.map { ", \($0) tokens each" } ?? ""
-        let drawn = content.draws_images ? "; drawn by /draw and `emuchat draw`" : ""
+        let drawn =
+            content.draws_images
+            ? "; drawn by /draw and `emuchat draw`"
+                + (content.has_safety_checker ? ", withheld where its safety checker says so" : "") : ""
         rows.append(("pictures", content.sees_images ? "seen\(places)\(drawn)" : "not seen: a text model"))
         if let memory = content.memory { rows += memoryRows(memory) }
         rows.append(("kernels", "\(content.kernel), \(content.precision) precision"))

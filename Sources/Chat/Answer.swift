@@ -58,14 +58,17 @@ package struct Answer: Sendable, Equatable {
         package var boxes: [DrawingBox]
         /// The last picture is what there was when the drawing was stopped.
         package var endsInPreview: Bool
+        /// Numbers, from 1 among those asked for, of the pictures that the model's safety checker withheld, in order.
+        package var withheld: [Int]
         package var unknown: JSONObject = [:]
 
         package init(
             width: Int, height: Int, steps: Int, guidance: Float, count: Int = 1, boxes: [DrawingBox] = [],
-            endsInPreview: Bool = false
+            endsInPreview: Bool = false, withheld: [Int] = []
         ) {
             (self.width, self.height, self.steps, self.guidance) = (width, height, steps, guidance)
             (self.count, self.boxes, self.endsInPreview) = (count, boxes, endsInPreview)
+            self.withheld = withheld
         }
 
         package init(_ options: DrawingOptions) {
@@ -165,9 +168,11 @@ package struct DrawnPictures: Sendable, Equatable {
     package let pictures: [StoredImage]
     /// The last one is what there was when the drawing was stopped.
     package let endsInPreview: Bool
+    /// Numbers, from 1, of those that came to be and are not among `pictures`, since nobody is to see them; in order.
+    package let withheld: [Int]
 
-    package init(_ pictures: [StoredImage], endsInPreview: Bool) {
-        (self.pictures, self.endsInPreview) = (pictures, endsInPreview)
+    package init(_ pictures: [StoredImage], endsInPreview: Bool, withheld: [Int] = []) {
+        (self.pictures, self.endsInPreview, self.withheld) = (pictures, endsInPreview, withheld)
     }
 }
 
@@ -209,6 +214,7 @@ package struct AnswerRecording: Sendable, Equatable {
     package mutating func take(_ drawn: DrawnPictures) {
         media = drawn.pictures.map { .image($0) }
         answer.drawing?.endsInPreview = drawn.endsInPreview
+        answer.drawing?.withheld = drawn.withheld
     }
 
     package mutating func finish(

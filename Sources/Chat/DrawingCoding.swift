@@ -10,6 +10,7 @@ extension Answer.Drawing {
         if count != 1 { fields["count"] = .integer(Int64(count)) }
         if !boxes.isEmpty { fields["boxes"] = .array(boxes.map(\.json)) }
         if endsInPreview { fields["ends_in_preview"] = .bool(true) }
+        if !withheld.isEmpty { fields["withheld"] = .integers(clamping: withheld) }
         return .object(fields)
     }
 
@@ -22,13 +23,26 @@ extension Answer.Drawing {
                 boxes.append(try DrawingBox(json: element, path: fields.path("boxes[\(index)]")))
             }
         }
+        let count = try fields.optionalInteger("count", in: 1...DrawingLimits.mostPictures) ?? 1
         self.init(
             width: try fields.integer("width", in: 1...largest), height: try fields.integer("height", in: 1...largest),
             steps: try fields.integer("steps", in: 1...largest),
             guidance: Float(try fields.optionalDouble("guidance") ?? 1),
-            count: try fields.optionalInteger("count", in: 1...DrawingLimits.mostPictures) ?? 1, boxes: boxes,
-            endsInPreview: try fields.optionalBool("ends_in_preview") ?? false)
+            count: count, boxes: boxes, endsInPreview: try fields.optionalBool("ends_in_preview") ?? false,
+            withheld: try fields.withheldPictures(of: count))
         unknown = fields.rest
+    }
+}
+
+extension FieldReader {
+    /// `withheld`, numbers of pictures in order; none where it is missing.
+    mutating func withheldPictures(of count: Int) throws(SessionFormatError) -> [Int] {
+        guard has("withheld") else { return [] }
+        let numbers = try integers("withheld", limit: count, in: 1...count)
+        guard zip(numbers, numbers.dropFirst()).allSatisfy(<) else {
+            throw .field(path: path("withheld"), expected: "each number once, in order", found: "others")
+        }
+        return numbers
     }
 }
 

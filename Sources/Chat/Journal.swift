@@ -53,6 +53,7 @@ enum Journal {
         if let drawn {
             fields["pictures"] = .array(drawn.pictures.map { Part.image($0).json })
             fields["ends_in_preview"] = .bool(drawn.endsInPreview)
+            if !drawn.withheld.isEmpty { fields["withheld"] = .integers(clamping: drawn.withheld) }
         }
         return line(.end, fields)
     }

@@ -176,6 +176,8 @@ struct JournalReader {
             }
             pictures.append(image)
         }
-        return DrawnPictures(pictures, endsInPreview: try fields.optionalBool("ends_in_preview") ?? false)
+        return DrawnPictures(
+            pictures, endsInPreview: try fields.optionalBool("ends_in_preview") ?? false,
+            withheld: try fields.withheldPictures(of: DrawingLimits.mostPictures))
     }
 }

@@ -30,6 +30,8 @@ package enum Action: Sendable {
     case drawingProgressed(DrawingProgress)
     /// A picture of the running drawing can be shown: drawn, or as far as it has come.
     case pictureDrawn(number: Int, PictureFacts)
+    /// Of the running drawing the picture `which`, from 1, is withheld; what there was of it in the place `number` goes.
+    case pictureWithheld(number: Int, which: Int)
 
     /// The question of `Effect.startGeneration` does not fit into the context, and nothing was sent. Of the conversation
     /// this many of the oldest turns had been left out before.

@@ -65,6 +65,9 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         case didNotSee([Int])
         /// From this answer on the oldest turns, or pictures of those that stayed, were left out of what was sent.
         case leftOut(turns: Int, pictures: Int)
+        /// Of so many pictures that were to be drawn, those of these numbers, from 1, are withheld by the model's safety
+        /// checker.
+        case withheld([Int], of: Int)
         /// The answer could not go on; the text says why and what to do.
         case failed(String)
 
@@ -72,7 +75,7 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         package var isCut: Bool {
             switch self {
             case .stopped, .cutShort, .interrupted: true
-            case .waiting, .didNotSee, .leftOut, .failed: false
+            case .waiting, .didNotSee, .leftOut, .withheld, .failed: false
             }
         }
     }

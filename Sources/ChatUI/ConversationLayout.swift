@@ -42,7 +42,7 @@ struct ConversationLayout {
             case .didNotSee(let numbers): lines += text(didNotSee(numbers), theme.dim, bar)
             case .leftOut(let turns, let pictures):
                 lines += text(OverflowText.leftOut(turns: turns, pictures: pictures), theme.dim, bar)
-            case .waiting, .stopped, .cutShort, .interrupted, .failed: break
+            case .waiting, .stopped, .cutShort, .interrupted, .withheld, .failed: break
             }
         }
         let (parts, boxes) = DrawReducer.taken(apart: item)
@@ -102,6 +102,8 @@ struct ConversationLayout {
         case .stopped: text("⏹ stopped", theme.dim, bar)
         case .cutShort: text("… cut short by the token limit", theme.dim, bar)
         case .interrupted: text("⏹ interrupted: the program ended", theme.dim, bar)
+        case .withheld(let numbers, let count):
+            text("⚠ " + WithheldPictures.words(numbers, of: count), theme.warning, bar)
         case .failed(let message): text("⚠ " + message, theme.error, bar)
         case .waiting where state.overflow?.questionID == item.id:
             text("not sent yet", theme.dim, bar)

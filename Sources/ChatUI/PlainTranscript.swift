@@ -214,6 +214,7 @@ package struct PlainTranscript: Sendable {
         case .stopped where !before: "(stopped)"
         case .cutShort where !before: "(cut short)"
         case .interrupted where !before: "(interrupted)"
+        case .withheld(let numbers, let count) where !before: "(\(WithheldPictures.words(numbers, of: count)))"
         case .failed(let message) where !before: "error: " + message
         default: nil
         }

@@ -31,6 +31,9 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .pictureDrawn(let number, let facts):
         DrawReducer.drawn(&state, number, facts)
         effects = []
+    case .pictureWithheld(let number, let which):
+        WithheldReducer.withheld(&state, number, which)
+        effects = []
     case .contextOverflowed(let plan, let droppedTurns):
         effects = OverflowReducer.overflowed(&state, plan, droppedTurns: droppedTurns)
     case .conversationShortened(let turns, let pictures):

@@ -101,7 +101,7 @@ enum StatusLine {
         let share = Double(progress.completed) / Double(max(1, progress.total))
         let count =
             switch progress.stage {
-            case .loading, .developing: "\(Int(share * 100))%"
+            case .loading, .developing, .checking: "\(Int(share * 100))%"
             case .looking, .predicting, .drawing: "\(progress.completed)/\(progress.total)"
             }
         let name = progress.stage == .loading ? "reading weights" : progress.stage.rawValue

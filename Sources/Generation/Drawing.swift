@@ -73,6 +73,8 @@ package struct DrawingProgress: Sendable, Equatable {
         case drawing
         /// Turning latents into pixels.
         case developing
+        /// Having the model's safety checker look at the picture; units are its layers.
+        case checking
     }
 
     package let stage: Stage
@@ -84,12 +86,15 @@ package struct DrawingProgress: Sendable, Equatable {
     }
 }
 
-/// What a running drawing tells: `progress`* with `preview`* between, `drawn` for each picture, then `finished` or `failed`.
+/// What a running drawing tells: `progress`* with `preview`* between, `drawn` or `withheld` for each picture, then
+/// `finished` or `failed`.
 package enum DrawingEvent: Sendable, Equatable {
     case progress(DrawingProgress)
     /// What the picture of this number, from 0, looks like so far: small, and blurred by what is still noise.
     case preview(number: Int, PixelImage)
     case drawn(number: Int, PixelImage, seed: UInt64)
+    /// The picture of this number is drawn, and the model's safety checker lets nobody see it.
+    case withheld(number: Int, seed: UInt64)
     /// The last event of a drawing that ended, also of one that was cancelled.
     case finished(FinishReason, seconds: Double)
     /// The last event of a drawing that could not go on.

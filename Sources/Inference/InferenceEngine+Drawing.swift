@@ -50,8 +50,11 @@ extension InferenceEngine: DrawingBackend {
                 let picture = try drawer.draw(
                     condition, request, seed: seed, isCancelled: { cancellation.isCancelled },
                     progress: { send(.progress($0)) }, preview: { send(.preview(number: number, $0)) })
-                guard let picture else { return false }
-                send(.drawn(number: number, picture, seed: seed))
+                switch picture {
+                case .picture(let image): send(.drawn(number: number, image, seed: seed))
+                case .withheld: send(.withheld(number: number, seed: seed))
+                case nil: return false
+                }
             }
             return true
         } catch { throw .backend(error.description) }

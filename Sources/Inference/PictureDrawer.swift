@@ -15,13 +15,20 @@ package final class PictureDrawer {
         package let unconditional: [Float]
     }
 
+    /// What came of a drawing.
+    package enum Drawn: Sendable, Equatable {
+        case picture(PixelImage)
+        /// The model's safety checker lets nobody see it.
+        case withheld
+    }
+
     /// Shares of the decoding that are told as progress.
     private static let developingParts = 100
 
     private let model: LoadedModel
     private let emu2: Emu2
-    private let decoder: DiffusionDecoder
-    private let pool: ThreadPool
+    let decoder: DiffusionDecoder
+    let pool: ThreadPool
     private let session: DecoderSession
     private let regression: PictureRegression
     private let encoder: PictureEncoder
@@ -156,17 +163,17 @@ package final class PictureDrawer {
     /// Draws; nil when cancelled. The same seed gives the same picture on any number of threads.
     ///
     /// `preview` is shown what there is after every few steps, one pixel for each position of the latents; nothing of
-    /// the picture depends on it.
+    /// the picture depends on it. Where the model has a safety checker, it looks at previews as well.
     package func draw(
         _ condition: Condition, _ request: DiffusionDecoder.Request, seed: UInt64,
-        isCancelled: () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in },
+        isCancelled: @escaping () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in },
         preview: ((PixelImage) -> Void)? = nil
-    ) throws(InferenceError) -> PixelImage? {
+    ) throws(InferenceError) -> Drawn? {
         let shape = decoder.latentShape(request)
         let picture: FeatureMap?
         do throws(ModelError) {
             var sketch: ((FeatureMap) throws(ModelError) -> Void)?
-            if let preview { sketch = try self.sketch(showing: preview) }
+            if let preview { sketch = try self.sketch(showing: preview, isCancelled: isCancelled) }
             let noise = try FeatureMap(
                 planes: Self.noise(count: shape.height * shape.width * shape.channels, seed: seed),
                 height: shape.height, width: shape.width, channels: shape.channels)
@@ -185,17 +192,18 @@ package final class PictureDrawer {
         } catch { throw .model(error) }
         guard let picture else { return nil }
         guard let pixels = Self.pixels(picture) else { throw .invalidPicture }
-        return pixels
+        return try checked(pixels, isCancelled: isCancelled, progress: progress)
     }
 
     /// What shows latents as a picture of one pixel for each position; nil where no such picture can be made.
     private func sketch(
-        showing preview: @escaping (PixelImage) -> Void
+        showing preview: @escaping (PixelImage) -> Void, isCancelled: @escaping () -> Bool
     ) throws(ModelError) -> ((FeatureMap) throws(ModelError) -> Void)? {
         if colors == nil { colors = try LatentColors(decoder.autoencoder, pool: pool) }
         guard let colors else { return nil }
         return { clean throws(ModelError) in
-            if let image = Self.pixels(try colors.picture(of: clean)) { preview(image) }
+            guard let image = Self.pixels(try colors.picture(of: clean)) else { return }
+            if try self.passes(image, isCancelled: isCancelled) { preview(image) }
         }
     }
 
@@ -215,7 +223,7 @@ package final class PictureDrawer {
     }
 
     /// Values [1, H, W, 3] from 0 to 1 as bytes; nil when one is no number, as with damaged weights.
-    private static func pixels(_ map: FeatureMap) -> PixelImage? {
+    package static func pixels(_ map: FeatureMap) -> PixelImage? {
         guard map.channels == 3, (0..<map.valueCount).allSatisfy({ map.pointer[$0].isFinite }) else { return nil }
         let bytes = (0..<map.valueCount).map { index in
             UInt8(min(max((map.pointer[index] * 255).rounded(.toNearestOrEven), 0), 255))

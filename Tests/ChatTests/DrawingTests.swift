@@ -60,9 +60,35 @@ struct DrawingTests {
         }
     }
 
+    /// That pictures were withheld is kept with those that were not, by file and by journal.
+    @Test func whatWasWithheldIsKept() throws {
+        let (session, recording, drawn) = try Examples.drawing()
+        let withheld = DrawnPictures(Array(drawn.pictures.prefix(1)), endsInPreview: false, withheld: [1, 3])
+        let writer = try store.create(named: "a", session)
+        try writer.beginAnswer(recording)
+        let (file, begun) = (try folder.read("a.json"), try folder.read("a.journal"))
+        let finished = try writer.finishAnswer(.end, seconds: 9, modelDigest: Examples.digest, drawn: withheld)
+        let last = try #require(finished.activeBranch.last)
+        #expect(last.answer?.drawing?.withheld == [1, 3] && last.parts == [.image(drawn.pictures[0])])
+        #expect(try Session(bytes: finished.json.prettyBytes) == finished)
+        let end = Journal.end(
+            .end, remainingText: "", milliseconds: 9000, modelDigest: Examples.digest, drawn: withheld)
+        try folder.write(file, "b.json")
+        try folder.write(begun + end, "b.journal")
+        #expect(try store.open("b").session.activeBranch.last?.answer?.drawing?.withheld == [1, 3])
+        // Exported, it is said as well.
+        let export = SessionExport(finished, picture: { _ in nil }, path: { $0.relativePath })
+        for format in [ExportFormat.markdown, .html, .asciicast] {
+            let text = String(decoding: export.bytes(format), as: UTF8.self)
+            #expect(text.contains("safety checker withheld pictures 1 and 3 of 3. "), "\(format): \(text)")
+        }
+    }
+
     @Test(arguments: [
         ("width", JSONValue.integer(0)), ("steps", .string("many")), ("count", .integer(101)),
-        ("ends_in_preview", .integer(1)), ("boxes", .string("none")), ("boxes[0].left", .integer(449)),
+        ("withheld", .integers([4])), ("withheld", .integers([2, 1])), ("withheld", .integers([1, 1])),
+        ("withheld", .string("all")), ("ends_in_preview", .integer(1)), ("boxes", .string("none")),
+        ("boxes[0].left", .integer(449)),
         ("boxes[1].right", .integer(5)),
     ])
     func aWrongFieldIsNamed(_ key: String, _ value: JSONValue) throws {

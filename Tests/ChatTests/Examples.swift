@@ -38,7 +38,7 @@ enum Examples {
         let pictures = try ["drawing-42.png", "drawing-43.png"].map { name in
             StoredImage(file: try file("png"), name: name, width: 512, height: 768, format: "PNG")
         }
-        return (session, recording, DrawnPictures(pictures, endsInPreview: true))
+        return (session, recording, DrawnPictures(pictures, endsInPreview: true, withheld: [2]))
     }
 
     static func recording(id: Int, parent: Int?) -> AnswerRecording {

@@ -117,8 +117,17 @@ struct DrawingParity {
         try compare(item.name, "latents", latents.planes, shape, Self.latentLimit, &comparison)
         guard let picture = try decoder.picture(of: latents, pool: pool) else { return }
         try compare(
-            item.name, "image", picture.planes, [1, picture.channels, picture.height, picture.width],
+            item.name, "image", try published(picture, decoder), [1, picture.channels, picture.height, picture.width],
             Self.pictureLimit, &comparison, difference: largestDifference)
+    }
+
+    /// A picture's planes as the published pipeline gives them: black where its safety checker takes it for unsafe.
+    private func published(_ picture: FeatureMap, _ decoder: DiffusionDecoder) throws -> [Float] {
+        let planes = picture.planes
+        guard let checker = decoder.safetyChecker, let image = PictureDrawer.pixels(picture),
+            try checker.verdict(on: image, pool: pool)?.isFlagged == true
+        else { return planes }
+        return [Float](repeating: 0, count: planes.count)
     }
 
     /// On the scale of a picture's values, 0 to 1.

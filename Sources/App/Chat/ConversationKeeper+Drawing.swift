@@ -33,13 +33,13 @@ extension ConversationKeeper {
             switch event {
             case .finished(let reason, let seconds):
                 await finish(recorder, reason, seconds: seconds, desk.drawn, engine)
-            case .failed(let failure) where desk.drawn.pictures.isEmpty:
+            case .failed(let failure) where desk.isEmpty:
                 discard(request, failure, backTo: leaf)
             case .failed(let failure):
                 // What was drawn before is not lost for it.
                 await finish(recorder, .cancelled, seconds: 0, desk.drawn, engine)
                 mailbox.post(.sessionFailed(failure.description))
-            case .progress, .preview, .drawn: break
+            case .progress, .preview, .drawn, .withheld: break
             }
         }
         stopsAnswer = nil
@@ -88,6 +88,9 @@ private struct DrawingDesk {
     private let model: String
     private let shelf: PictureShelf
     private var pictures: [StoredImage] = []
+    /// Numbers, from 1, of the pictures that are withheld. The others move up into their places, as an answer's pictures
+    /// are known by their order.
+    private var withheld: [Int] = []
     /// What the picture that is being drawn looks like, and after how many steps.
     private var sketch: (number: Int, image: PixelImage)?
     private var steps = 0
@@ -102,7 +105,10 @@ private struct DrawingDesk {
 
     func seed(_ index: Int) -> UInt64 { (options.seed ?? 0) &+ UInt64(index) }
 
-    var drawn: DrawnPictures { DrawnPictures(pictures, endsInPreview: endsInPreview) }
+    var drawn: DrawnPictures { DrawnPictures(pictures, endsInPreview: endsInPreview, withheld: withheld) }
+
+    /// Whether nothing has come of the drawing that an answer could tell.
+    var isEmpty: Bool { pictures.isEmpty && withheld.isEmpty }
 
     /// What the screen is to know of what has come.
     mutating func action(for event: DrawingEvent) -> Action? {
@@ -116,6 +122,12 @@ private struct DrawingDesk {
         case .drawn(let index, let image, _):
             sketch = nil
             return shown(index, image, DrawnPicture.note(steps: options.steps))
+        case .withheld(let index, _):
+            sketch = nil
+            guard let number = number(index) else { return nil }
+            shelf.forgetSketch(number)
+            withheld.append(index + 1)
+            return .pictureWithheld(number: number, which: index + 1)
         case .finished, .failed: return nil
         }
     }
@@ -131,25 +143,31 @@ private struct DrawingDesk {
             guard let sketch else { return }
             try keep(sketch.image, sketch.number, seed: seed(sketch.number), stoppedAfter: steps)
             endsInPreview = true
-        case .progress, .preview, .finished, .failed: break
+        case .progress, .preview, .withheld, .finished, .failed: break
         }
     }
 
     private mutating func keep(_ image: PixelImage, _ index: Int, seed: UInt64, stoppedAfter: Int? = nil) throws {
-        guard numbers.indices.contains(index) else { return }
+        guard let number = number(index) else { return }
         hasFailed = true
         let png = try DrawnPicture.png(
             image, prompt: prompt, seed: seed, options, model: model, stoppedAfter: stoppedAfter)
-        pictures.append(try shelf.keep(png, image, named: DrawnPicture.name(seed: seed), as: numbers[index]))
+        pictures.append(try shelf.keep(png, image, named: DrawnPicture.name(seed: seed), as: number))
         hasFailed = false
+    }
+
+    /// The conversation's number of a picture, counted from 0 with those that are withheld.
+    private func number(_ index: Int) -> Int? {
+        let place = index - withheld.count
+        return numbers.indices.contains(place) ? numbers[place] : nil
     }
 
     /// A picture's place is as large as the picture will be, also while it is only sketched.
     private func shown(_ index: Int, _ image: PixelImage, _ note: String) -> Action? {
-        guard numbers.indices.contains(index) else { return nil }
-        shelf.sketch(numbers[index], image)
+        guard let number = number(index) else { return nil }
+        shelf.sketch(number, image)
         return .pictureDrawn(
-            number: numbers[index],
+            number: number,
             PictureFacts(
                 name: DrawnPicture.name(seed: seed(index)), width: options.width, height: options.height, note: note))
     }

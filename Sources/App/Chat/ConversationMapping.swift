@@ -114,6 +114,9 @@ struct ConversationMapping {
         dropped = answer.dropped
         let unseen = answer.unseenMedia.filter { numbers.indices.contains($0 - 1) }.map { numbers[$0 - 1] }
         if !unseen.isEmpty { marks.append(.didNotSee(unseen)) }
+        if let drawing = answer.drawing, !drawing.withheld.isEmpty, answer.finishReason != nil {
+            marks.append(.withheld(drawing.withheld, of: drawing.count))
+        }
         switch answer.finishReason {
         case .cancelled where answer.wasInterrupted: marks.append(.interrupted)
         case .cancelled: marks.append(.stopped)

@@ -158,6 +158,11 @@ package final class PictureShelf: Sendable {
         state.withLock { $0.sources[number] = .sketch(image) }
     }
 
+    /// Forgets what a drawing looked like.
+    func forgetSketch(_ number: Int) {
+        state.withLock { $0.sources[number] = nil }
+    }
+
     /// Keeps a drawn picture beside the session, and says what the session notes of it.
     func keep(_ png: [UInt8], _ image: PixelImage, named name: String, as number: Int) throws(SessionError)
         -> StoredImage

@@ -18,6 +18,9 @@ struct DrawCommand: AsyncParsableCommand {
 
             --box says where a thing is to be, on a grid of 448 by 448: --box "the dog 40 60 200 300". [Image #1] in its \
             name shows the thing.
+
+            Where the model has a safety checker, a picture that it takes for unsafe is not written; that is said, and \
+            the status is 1.
             """)
 
     @OptionGroup var model: ModelArguments
@@ -126,15 +129,22 @@ struct DrawCommand: AsyncParsableCommand {
                 line.prefix = count > 1 ? "picture \(index + 1) of \(count): " : ""
                 let picture = try drawer.draw(
                     condition, request, seed: own, isCancelled: { flag.isCancelled }, progress: { line.show($0) })
-                guard let picture else { throw CommandError.interrupted }
                 line.clear()
                 let path = file.path(number: count > 1 ? index + 1 : nil)
-                try file.write(picture, texts: report.texts(seed: own), to: path)
-                report.add(path: path, seed: own, seconds: (ContinuousClock.now - start).seconds)
+                switch picture {
+                case .picture(let image): try file.write(image, texts: report.texts(seed: own), to: path)
+                case .withheld: break
+                case nil: throw CommandError.interrupted
+                }
+                report.add(
+                    path: path, seed: own, seconds: (ContinuousClock.now - start).seconds,
+                    isWithheld: picture == .withheld)
                 if !json { StandardError.write("emuchat: \(report.lastLine)\n") }
             }
         } catch let error as InferenceError { throw CommandError.failed(error.description) }
         if json { try StandardOutput.writeJSON(report.content(digest: loaded.hexadecimalDigest())) }
+        // Not all that was asked for is there.
+        if report.hasWithheld { throw CommandError(status: ExitStatus.failed, message: nil) }
     }
 
     // MARK: Input

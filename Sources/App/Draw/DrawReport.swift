@@ -13,6 +13,8 @@ struct DrawReport {
     let loadSeconds: Double
     var conditionSeconds = 0.0
     private var pictures: [Content.Picture] = []
+    /// Where the last picture is, or would be.
+    private var lastPath = ""
 
     init(
         prompt: String, boxes: [String], request: DiffusionDecoder.Request, model: ModelDescription,
@@ -22,9 +24,14 @@ struct DrawReport {
         (self.model, self.loadSeconds) = (model, loadSeconds)
     }
 
-    mutating func add(path: String, seed: UInt64, seconds: Double) {
-        pictures.append(Content.Picture(path: path, seed: seed, seconds: seconds))
+    mutating func add(path: String, seed: UInt64, seconds: Double, isWithheld: Bool) {
+        lastPath = path
+        pictures.append(
+            Content.Picture(path: isWithheld ? nil : path, seed: seed, seconds: seconds, withheld: isWithheld))
     }
+
+    /// Whether a picture was not written, since the model's safety checker lets nobody see it.
+    var hasWithheld: Bool { pictures.contains(where: \.withheld) }
 
     /// By what the picture can be drawn again.
     func texts(seed: UInt64) -> [(keyword: String, text: String)] {
@@ -46,7 +53,12 @@ struct DrawReport {
     /// One line about the last picture.
     var lastLine: String {
         guard let last = pictures.last else { return "" }
-        return "\(SanitizedText.clean(last.path, newlines: .joined)): \(request.width)x\(request.height), "
+        let path = SanitizedText.clean(lastPath, newlines: .joined)
+        if last.withheld {
+            return "\(path): not written: the model's safety checker withheld the picture (seed \(last.seed)). "
+                + "\(WithheldPictures.remedy)."
+        }
+        return "\(path): \(request.width)x\(request.height), "
             + "seed \(last.seed), \(request.steps) steps, \(String(format: "%.1f", last.seconds)) s"
     }
 
@@ -76,9 +88,11 @@ struct DrawReport {
         let precision: String
 
         struct Picture: Encodable {
-            let path: String
+            /// Nil for one that is withheld.
+            let path: String?
             let seed: UInt64
             let seconds: Double
+            let withheld: Bool
         }
 
         struct Seconds: Encodable {

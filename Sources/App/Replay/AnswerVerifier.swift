@@ -63,7 +63,8 @@ actor AnswerVerifier {
         session.messages.filter { message in
             message.answer.map { answer in
                 answer.finishReason != nil
-                    && (answer.tokenIDs.count > answer.continuedTokens || !Self.wholePictures(message).isEmpty)
+                    && (answer.tokenIDs.count > answer.continuedTokens || !Self.wholePictures(message).isEmpty
+                        || answer.drawing?.withheld.isEmpty == false)
             } ?? false
         }
     }
@@ -213,22 +214,34 @@ actor AnswerVerifier {
         _ message: Message, _ seed: UInt64, _ drawing: Answer.Drawing, _ engine: InferenceEngine,
         _ onRun: StopReceiver
     ) async throws -> Outcome {
-        let expected = Self.wholePictures(message)
+        var expected = Self.wholePictures(message)[...]
+        let withheld = drawing.withheld
         let parts = try message.parent.flatMap(session.message)?.promptParts { file throws in try pixels(of: file) }
         var options = drawing.options(seed: seed)
         // A stopped drawing would have gone on.
-        options.count = expected.count
+        options.count = max(expected.count + withheld.count, withheld.last ?? 0)
         let run = engine.draw(
             DrawingPrompt.parts(ofQuestion: parts ?? [], boxes: drawing.boxes), options: options)
         onRun { run.cancel() }
         for await event in run.events {
             switch event {
             case .drawn(let number, let image, _):
-                guard expected.indices.contains(number) else { continue }
-                if let difference = Self.difference(image, try pixels(of: expected[number].file)) {
+                let difference: String?
+                if withheld.contains(number + 1) {
+                    difference = "the safety checker lets it pass, recorded as withheld"
+                } else {
+                    // One that could not be kept is not there to be compared.
+                    guard let recorded = expected.popFirst() else { continue }
+                    difference = Self.difference(image, try pixels(of: recorded.file))
+                }
+                if let difference {
                     run.cancel()
                     return .drawsAnother(picture: number + 1, difference)
                 }
+            case .withheld(let number, _):
+                guard !withheld.contains(number + 1) else { continue }
+                run.cancel()
+                return .drawsAnother(picture: number + 1, "withheld by the safety checker, recorded as a picture")
             case .finished(let reason, _): return reason == .cancelled ? .interrupted : .agrees
             case .failed(let failure): return .cannotVerify(failure.description)
             case .progress, .preview: break

@@ -26,6 +26,9 @@ extension SessionExport {
             columns: Self.columns,
             places: Dictionary(
                 branch.compactMap { message in grounding(message).map { (message.id, $0.lines) } },
+                uniquingKeysWith: { first, _ in first }),
+            withheld: Dictionary(
+                branch.compactMap { message in message.answer.flatMap(withheld).map { (message.id, $0) } },
                 uniquingKeysWith: { first, _ in first }))
         func event(_ milliseconds: Int, _ code: String, _ text: String) {
             // In seconds: since version 3 from the event before, until then from the beginning.
@@ -55,12 +58,13 @@ private struct CastPrinter {
     private var pictureCount = 0
     /// The list below each answer that says where things are, by its number.
     private let places: [Int: [GroundedLine]]
-    /// Such an answer while it is written.
+    /// What is said of pictures that an answer may not show, by its number.
+    private let withheld: [Int: String]
+    /// An answer with such a list while it is written.
     private var grounded: GroundedAnswer?
 
-    init(columns: Int, places: [Int: [GroundedLine]]) {
-        self.columns = columns
-        self.places = places
+    init(columns: Int, places: [Int: [GroundedLine]], withheld: [Int: String]) {
+        (self.columns, self.places, self.withheld) = (columns, places, withheld)
     }
 
     /// A line for a picture or a clip; empty for words.
@@ -104,7 +108,8 @@ private struct CastPrinter {
                 {
                     "cut short"
                 } else { nil }
-            return rest + list.joined() + (ending.map { note($0) } ?? "") + "\r\n"
+            let endings = [withheld[id], ending].compactMap(\.self).map { note($0) }
+            return rest + (list + endings).joined() + "\r\n"
         }
     }
 

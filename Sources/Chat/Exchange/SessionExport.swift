@@ -139,9 +139,20 @@ package struct SessionExport {
         return text.prefix(10) + " " + text.dropFirst(11).prefix(5) + " UTC"
     }
 
-    /// What the screen and `--plain` say at an answer's end; nil when it ended by itself.
+    /// What the screen and `--plain` say at an answer's end; nil when it ended by itself and has all that was drawn.
     func ending(_ message: Message) -> String? {
         guard let answer = message.answer else { return nil }
+        let words = [withheld(answer), ending(answer)].compactMap(\.self)
+        return words.isEmpty ? nil : words.joined(separator: "; ")
+    }
+
+    /// Words for drawn pictures that nobody is to see; nil where there are none.
+    func withheld(_ answer: Answer) -> String? {
+        guard let drawing = answer.drawing, !drawing.withheld.isEmpty else { return nil }
+        return WithheldPictures.words(drawing.withheld, of: drawing.count)
+    }
+
+    private func ending(_ answer: Answer) -> String? {
         if answer.wasInterrupted { return "interrupted" }
         switch answer.finishReason {
         case .cancelled: return "stopped"
