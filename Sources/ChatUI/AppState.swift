@@ -10,11 +10,14 @@ package struct AppState: Equatable, Sendable {
         package var homeFolder: String
         /// Seconds east of Greenwich, for the times of messages.
         package var secondsFromGMT: Int
+        /// Whether there is a screen; else lines come and go.
+        package var hasScreen: Bool
 
-        package init(version: String, homeFolder: String, secondsFromGMT: Int) {
+        package init(version: String, homeFolder: String, secondsFromGMT: Int, hasScreen: Bool = true) {
             self.version = version
             self.homeFolder = homeFolder
             self.secondsFromGMT = secondsFromGMT
+            self.hasScreen = hasScreen
         }
     }
 
@@ -215,6 +218,7 @@ package struct AppState: Equatable, Sendable {
     package var lastFigures: AnswerFigures?
 
     package var pictureView: PictureView?
+    package var boxPlacement: BoxPlacement?
     /// nil follows the newest text.
     package var scroll: ScrollAnchor?
     package var hasNewTextBelow = false

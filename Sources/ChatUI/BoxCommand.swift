@@ -14,15 +14,28 @@ enum BoxCommand {
         case "off":
             state.boxes = []
         case let text:
+            // A number too few or too large is a mistake, and no part of a name.
+            let endsInNumber = text.split(whereSeparator: \.isWhitespace).last?.allSatisfy {
+                "+-.0123456789".contains($0)
+            }
+            if endsInNumber == false && state.setting.hasScreen {
+                try check(DrawingBox.mentioned(in: text), state)
+                try BoxPlacementReducer.begin(&state, name: text)
+                return []
+            }
             guard let box = DrawingBox(text) else { throw .wrongBox(text) }
             guard state.boxes.count < DrawingBox.most else { throw .tooManyBoxes }
-            let numbers = DrawReducer.pictureNumbers(state)
-            for number in box.mentioned where !numbers.contains(number) {
-                throw .noPictureToDraw(command: "box", Picture.placeholder(number), numbers: numbers)
-            }
+            try check(box.mentioned, state)
             state.boxes.append(box)
         }
         return []
+    }
+
+    private static func check(_ mentioned: [Int], _ state: AppState) throws(CommandProblem) {
+        let numbers = DrawReducer.pictureNumbers(state)
+        for number in mentioned where !numbers.contains(number) {
+            throw .noPictureToDraw(command: "box", Picture.placeholder(number), numbers: numbers)
+        }
     }
 
     /// What is said while boxes wait for a drawing.

@@ -35,8 +35,8 @@ struct Command: Sendable {
             name: "draw", arguments: "WORDS", summary: "draw a picture; [Image #N] among the words shows one",
             run: DrawReducer.run),
         Command(
-            name: "box", arguments: "NAME L T R B",
-            summary: "where the next drawing has a thing, in 448ths", canEndDraft: true,
+            name: "box", arguments: "NAME [L T R B]",
+            summary: "where the next drawing has a thing; arrow keys, or 448ths", canEndDraft: true,
             run: BoxCommand.run),
         Command(
             name: "example", arguments: "ANSWER", summary: "make an example of the draft, with this answer",
@@ -113,6 +113,7 @@ enum CommandProblem: Error, Equatable {
     case noPath(command: String)
     case wrongFrames(String, maximum: Int)
     case noPictures
+    case noScreen(command: String)
     case noSuchPicture(String, numbers: [Int])
     case noPictureToGround(String, numbers: [Int])
     case modelGivesNoBoxes(model: String)

@@ -11,6 +11,7 @@ extension CommandProblem: CustomStringConvertible {
         case .wrongFrames(let value, let maximum):
             "/video --frames\(value.isEmpty ? "" : " " + value): how many frames? It takes 1 to \(maximum)"
         case .noPictures: "/view: there are no pictures here. /image attaches one"
+        case .noScreen(let command): "/\(command): lines of text show no pictures; emuchat without --plain does"
         case .noSuchPicture(let text, let numbers):
             "/view \(text): no such picture. There \(numbers.count == 1 ? "is" : "are") "
                 + Self.list(numbers)
@@ -24,7 +25,8 @@ extension CommandProblem: CustomStringConvertible {
             "/\(command): \(model) draws no pictures. Emu2-Gen does; /model FILE changes the model"
         case .noBox: "/box: where is which thing to be? As in /box the dog 40 60 200 300, in 448ths of the picture"
         case .wrongBox(let text):
-            "/box \(text): it takes a name and four whole numbers, left, top, right, bottom, that make a box"
+            "/box \(text): it takes a name and four whole numbers, left, top, right, bottom, that make a box; "
+                + "the name alone has it placed with arrow keys"
         case .tooManyBoxes: "/box: \(DrawingBox.most) boxes are as many as there can be. /box off takes them away"
         case .noPictureToDraw(let command, let text, let numbers):
             "/\(command): there is no picture \(text). "

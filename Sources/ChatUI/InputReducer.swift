@@ -16,7 +16,7 @@ enum InputReducer {
         case .paste(let text):
             guard state.replay == nil else { return [] }
             state.isAskingToLeave = false
-            if PictureViewReducer.leave(&state) { return [] }
+            if PictureViewReducer.leave(&state) || state.boxPlacement != nil { return [] }
             if let effects = BrowserReducer.paste(&state, text) { return effects }
             return PasteReducer.pasted(&state, text)
         case .key(let key):
@@ -25,7 +25,11 @@ enum InputReducer {
     }
 
     private static func key(_ state: inout AppState, _ key: Key) -> [Effect] {
-        if let effects = PictureViewReducer.key(&state, key) ?? BrowserReducer.key(&state, key) { return effects }
+        if let effects = PictureViewReducer.key(&state, key) ?? BoxPlacementReducer.key(&state, key)
+            ?? BrowserReducer.key(&state, key)
+        {
+            return effects
+        }
         // Whatever the next key is, it ends the wait for it.
         let isPrefixed = state.hasPrefixKey
         state.hasPrefixKey = false

@@ -5,6 +5,7 @@ enum PictureViewReducer {
     static func run(_ invocation: CommandInvocation, _ state: inout AppState) throws(CommandProblem) -> [Effect] {
         let numbers = state.pictures.values.filter { $0.facts != nil }.map(\.number).sorted()
         guard let last = numbers.last else { throw .noPictures }
+        guard state.setting.hasScreen else { throw .noScreen(command: "view") }
         var number = last
         if !invocation.argument.isEmpty {
             guard let wanted = Int(invocation.argument.drop { $0 == "#" }), numbers.contains(wanted) else {

@@ -21,6 +21,7 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
         effects = []
     case .viewRendered(let number, let block):
         if state.pictureView?.number == number { state.pictureView?.block = block }
+        if state.boxPlacement?.background?.number == number { state.boxPlacement?.background?.block = block }
         effects = []
     case .patternExpanded(let number, let paths): effects = PictureReducer.expanded(&state, number, paths)
     case .pasteProbed(let id, let found): effects = PasteReducer.probed(&state, id, found)
@@ -127,6 +128,7 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     DraftReducer.noteChange(&state)
     if action.mayUncoverPictures {
         effects += PictureReducer.previewRequests(&state) + PictureViewReducer.request(&state)
+        effects += BoxPlacementReducer.request(&state)
     }
     return effects
 }

@@ -4,7 +4,9 @@ import Screen
 ///
 /// Takes the state's own size and clock.
 package func view(_ state: AppState, theme: Theme = .standard) -> Frame {
-    guard let browser = state.browser, state.pictureView == nil else { return conversationView(state, theme: theme) }
+    guard let browser = state.browser, state.pictureView == nil, state.boxPlacement == nil else {
+        return conversationView(state, theme: theme)
+    }
     var frame = Frame(size: state.screenSize)
     let minimum = ScreenGeometry.minimumSize
     guard frame.size.columns >= minimum.columns, frame.size.rows >= minimum.rows else {
@@ -36,6 +38,10 @@ private func conversationView(_ state: AppState, theme: Theme) -> Frame {
     }
     if let picture = state.pictureView {
         PictureView.draw(picture, state, theme, &frame)
+        return frame
+    }
+    if let placement = state.boxPlacement {
+        BoxPlacementView.draw(placement, state, theme, &frame)
         return frame
     }
     let geometry = ScreenGeometry(state)

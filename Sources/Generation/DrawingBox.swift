@@ -42,7 +42,12 @@ package struct DrawingBox: Sendable, Hashable {
     }
 
     /// The numbers of the pictures that show it.
-    package var mentioned: [Int] { name.matches(of: Self.reference).compactMap { Int($0.output.1) } }
+    package var mentioned: [Int] { Self.mentioned(in: name) }
+
+    /// The numbers of the pictures that a name shows a thing by.
+    package static func mentioned(in name: String) -> [Int] {
+        name.matches(of: reference).compactMap { Int($0.output.1) }
+    }
 
     /// The name without the pictures.
     package var words: String {

@@ -183,7 +183,8 @@ import Testing
 
     @Test(arguments: [
         ("/box", "where is which thing"), ("/box cat 1 2 3", "/box cat 1 2 3: it takes a name and four"),
-        ("/box cat 5 5 5 9", "that make a box"), ("/box cat 999999999999999999999 1 2 3", "it takes a name"),
+        ("/box cat 5 5 5 9", "that make a box"), ("/box cat 1 2 3 99999999999999999999", "it takes a name"),
+        ("/box cat 999999999999999999999 1 2 3", "it takes a name"),
         ("/box [Image #2] 1 2 3 4", "there is no picture [Image #2]. /image attaches one"),
     ])
     func whatIsNoBoxIsTold(_ typed: String, _ told: String) {

@@ -71,6 +71,14 @@ enum Screens {
             chat.load(1, "dog2.jpg")
             return chat
         },
+        Screen(name: "placing") { size in
+            var model = ScriptedChat.seeingModel
+            model.drawing = DrawingLimits(sizeStep: 8, greatestSide: 4096, mostSteps: 1000)
+            var chat = ScriptedChat(columns: size.columns, rows: size.rows, model: .ready(model))
+            chat.type("/box a tree 10 20 120 440\n/box the cat\n")
+            chat.press(Key(.right), Key(.right), Key(.down))
+            return chat
+        },
         Screen(name: "streaming") { size in
             var chat = ScriptedChat(columns: size.columns, rows: size.rows)
             chat.type("Tell me of 日本の犬 and 🐩s\n")

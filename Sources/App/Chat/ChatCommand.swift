@@ -113,6 +113,7 @@ struct ChatCommand: AsyncParsableCommand {
             configurationPath: appearance.configurationPath)
         await effects.start(modelPath: modelPath, options: modelOptions(configuration))
         var state = state(size: PlainChat.size, modelPath, configuration)
+        state.setting.hasScreen = false
         let end = await chat.run(&state) { effects.perform($0) }
         await effects.finish(unanswered: state.unansweredQuestions, systemText: state.systemText)
         await park(keeper, configuration)
