@@ -24,8 +24,11 @@ address_options := -c release --sanitize address --enable-code-coverage
 # Bytes of fuzzed input, and sessions in a pseudo-terminal, of `make check`.
 FUZZ_BYTES ?= 1000000
 SESSIONS ?= 200
+# What the sanitizers look at, so that nothing else is built for them.
+address_scope := EMUCHAT_TESTS='ModelFilesTests TokenizationTests ChatTests MediaTests TensorTests TerminalTests InferenceTests'
+thread_scope := EMUCHAT_TESTS=InferenceTests
 # Leaks are not looked for: the libraries keep their tables until the process ends.
-address_test = ASAN_OPTIONS=detect_leaks=0 .setup/test $(ADDRESS) $(address_options)
+address_test = $(address_scope) ASAN_OPTIONS=detect_leaks=0 .setup/test $(ADDRESS) $(address_options)
 coverage_report = .setup/coverage $(ADDRESS)/release Sources/ModelFiles Sources/Tokenization
 
 # Optimised tests that reach what is internal to a module.
@@ -80,11 +83,11 @@ coverage: build-address ## which lines of the parsers their own tests reach
 	@$(coverage_report)
 
 build-address: setup-test
-	@.setup/build $(ADDRESS) $(address_options) $(build_tests)
+	@$(address_scope) .setup/build $(ADDRESS) $(address_options) $(build_tests)
 
 check-thread: setup-test
-	@.setup/build $(THREAD) -c release --sanitize thread $(build_tests)
-	@TSAN_OPTIONS='halt_on_error=1 suppressions=.setup/thread-sanitizer.txt' \
+	@$(thread_scope) .setup/build $(THREAD) -c release --sanitize thread $(build_tests)
+	@$(thread_scope) TSAN_OPTIONS='halt_on_error=1 suppressions=.setup/thread-sanitizer.txt' \
 		.setup/test $(THREAD) -c release --sanitize thread --filter '^InferenceTests\.' --skip MutatedModelTests
 
 bench-peers: build ## measure speed beside llama.cpp, which is built once (ARGS='--only Q4_1 --runs 3')

@@ -155,3 +155,20 @@ let package = Package(
             exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),
     ]
 )
+
+/// `EMUCHAT_TESTS`, such as "InferenceTests ChatTests", names the only tests that are wanted: nothing is built but these
+/// and what they stand on. Builds under sanitizers, which run a part of the tests, are spared the rest by it.
+if let wanted = Context.environment["EMUCHAT_TESTS"] {
+    var kept = Set(wanted.split(separator: " ").map(String.init))
+    var unseen = Array(kept)
+    while let name = unseen.popLast() {
+        for case .byNameItem(let name, _) in package.targets.first(where: { $0.name == name })?.dependencies ?? []
+        where kept.insert(name).inserted {
+            unseen.append(name)
+        }
+    }
+    package.targets.removeAll { !kept.contains($0.name) }
+    package.products = []
+    // Only the commands and the configuration use packages of others.
+    if kept.isDisjoint(with: ["App", "Configuration"]) { package.dependencies = [] }
+}
