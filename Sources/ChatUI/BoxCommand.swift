@@ -23,7 +23,7 @@ enum BoxCommand {
                 try BoxPlacementReducer.begin(&state, name: text)
                 return []
             }
-            guard let box = DrawingBox(text) else { throw .wrongBox(text) }
+            guard let box = DrawingBox(text) else { throw .wrongBox(text, hasScreen: state.setting.hasScreen) }
             guard state.boxes.count < DrawingBox.most else { throw .tooManyBoxes }
             try check(box.mentioned, state)
             state.boxes.append(box)

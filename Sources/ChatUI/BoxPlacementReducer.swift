@@ -93,8 +93,11 @@ enum BoxPlacementReducer {
             background.requestedSize != state.screenSize
         else { return [] }
         state.boxPlacement?.background?.requestedSize = state.screenSize
-        state.boxPlacement?.background?.block = nil
         let room = AppState.BoxPlacement.room(on: state.screenSize)
+        // What is there stays until the new one comes, so that the box's steps stay the same while a picture sharpens.
+        if let shown = background.block?.size, shown.columns > room.columns || shown.rows > room.rows {
+            state.boxPlacement?.background?.block = nil
+        }
         return [.renderView(number: background.number, size: room, strip: nil)]
     }
 }
@@ -151,7 +154,7 @@ enum BoxPlacementView {
             let line = ends.0 + String(repeating: "─", count: max(0, right - left - 1)) + (right > left ? ends.1 : "")
             frame.draw(line, at: Position(column: column + left, row: row + edge), style: style, clip: area)
         }
-        for edge in max(top + 1, 0)..<max(top + 1, bottom) {
+        for edge in (top + 1)..<max(top + 1, bottom) {
             for side in [left, right] {
                 frame.draw("│", at: Position(column: column + side, row: row + edge), style: style, clip: area)
             }

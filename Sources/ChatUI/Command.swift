@@ -121,7 +121,7 @@ enum CommandProblem: Error, Equatable {
     case modelDrawsNothing(command: String, model: String)
     case noPictureToDraw(command: String, String, numbers: [Int])
     case noBox
-    case wrongBox(String)
+    case wrongBox(String, hasScreen: Bool)
     case tooManyBoxes
     case wrongDrawingOption(String, value: String, range: String)
     case noSuchDrawingOption(String, nearest: String?)

@@ -24,9 +24,9 @@ extension CommandProblem: CustomStringConvertible {
         case .modelDrawsNothing(let command, let model):
             "/\(command): \(model) draws no pictures. Emu2-Gen does; /model FILE changes the model"
         case .noBox: "/box: where is which thing to be? As in /box the dog 40 60 200 300, in 448ths of the picture"
-        case .wrongBox(let text):
-            "/box \(text): it takes a name and four whole numbers, left, top, right, bottom, that make a box; "
-                + "the name alone has it placed with arrow keys"
+        case .wrongBox(let text, let hasScreen):
+            "/box \(text): it takes a name and four whole numbers, left, top, right, bottom, that make a box"
+                + (hasScreen ? "; the name alone has it placed with arrow keys" : "")
         case .tooManyBoxes: "/box: \(DrawingBox.most) boxes are as many as there can be. /box off takes them away"
         case .noPictureToDraw(let command, let text, let numbers):
             "/\(command): there is no picture \(text). "

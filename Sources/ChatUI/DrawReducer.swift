@@ -170,6 +170,7 @@ enum DrawReducer {
         // To be asked for again; what is there stays until it comes.
         state.pictures[number]?.requestedSize = nil
         if state.pictureView?.number == number { state.pictureView?.requestedSize = nil }
+        if state.boxPlacement?.background?.number == number { state.boxPlacement?.background?.requestedSize = nil }
         guard !state.items[index].pictureNumbers.contains(number) else { return }
         state.items[index].parts.append(.picture(number))
         state.noteNewText()

@@ -93,6 +93,21 @@ import Testing
         #expect(resized.contains(.renderView(number: 1, size: Size(columns: 60, rows: 18), strip: nil)))
     }
 
+    @Test func aDrawingSharpensBelowTheBox() throws {
+        var chat = chat("/draw a garden\n")
+        func facts(_ note: String) -> PictureFacts {
+            PictureFacts(name: "drawing.png", width: 1024, height: 1024, note: note)
+        }
+        chat.act(.pictureDrawn(number: 1, facts("step 2 of 50")))
+        chat.type("/box the cat\n")
+        let cells = Array(repeating: Cell(text: "%"), count: 40 * 20)
+        chat.act(.viewRendered(number: 1, try #require(CellBlock(size: Size(columns: 40, rows: 20), cells: cells))))
+        let asked = chat.act(.pictureDrawn(number: 1, facts("step 4 of 50")))
+        #expect(asked.contains(.renderView(number: 1, size: Size(columns: 80, rows: 22), strip: nil)))
+        // What was there is shown meanwhile.
+        #expect(chat.frame.plainText.contains("%"))
+    }
+
     @Test func aPictureThatIsNotThereIsTold() {
         let chat = chat("/box [Image #4]\n")
         #expect(chat.state.inputErrors.first?.hasPrefix("/box: there is no picture [Image #4]") == true)
@@ -104,7 +119,10 @@ import Testing
         var chat = ScriptedChat(model: .ready(Self.drawingModel))
         chat.state.setting.hasScreen = false
         chat.type("/box the cat\n")
-        #expect(chat.state.inputErrors.first?.hasPrefix("/box the cat: it takes a name and four") == true)
+        #expect(
+            chat.state.inputErrors == [
+                "/box the cat: it takes a name and four whole numbers, left, top, right, bottom, that make a box"
+            ])
     }
 
     @Test(arguments: [Size(columns: 40, rows: 12), Size(columns: 41, rows: 13), Size(columns: 300, rows: 12)])
