@@ -34,23 +34,23 @@ package enum CommandRunner {
             } else {
                 try parsed.run()
             }
-            exit(ExitStatus.done)
+            ProcessEnd.leave(ExitStatus.done)
         } catch let error as CommandError {
             // Names of files and options are anybody's: they do not steer the terminal.
             if let message = error.message {
                 StandardError.write("\(name): \(SanitizedText.clean(message, newlines: .joined))\n")
             }
-            exit(error.status)
+            ProcessEnd.leave(error.status)
         } catch {
             let status = command.exitCode(for: error)
             let message = command.fullMessage(for: error)
             if status == .success {
                 // Help and version were asked for, so they are the result.
                 print(message)
-                exit(ExitStatus.done)
+                ProcessEnd.leave(ExitStatus.done)
             }
             StandardError.write(SanitizedText.clean(message) + "\n")
-            exit(status == .validationFailure ? ExitStatus.usage : ExitStatus.failed)
+            ProcessEnd.leave(status == .validationFailure ? ExitStatus.usage : ExitStatus.failed)
         }
     }
 }

@@ -85,9 +85,12 @@ package final class Terminal {
 
     /// Gives the terminal back as it was found. May be called again.
     package func stop() {
-        emu_curses_stop()
+        Self.restore()
         emu_signals_remove()
     }
+
+    /// Gives the terminal back where a screen still has it, for the end of the process.
+    package static func restore() { emu_curses_stop() }
 
     /// Waits until there is input, a signal or a wake, and returns what came; empty after a wake or the time-out.
     ///
