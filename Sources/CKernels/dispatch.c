@@ -1,52 +1,21 @@
-// Chooses the variant once, and spreads operations over the threads.
+// Spreads the exact operations over the threads, in the variant of the level that is used.
 
 #include "CKernels.h"
 #include "blocks.h"
 #include "variant.h"
 
 #include <math.h>
-#include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
-
-static const emu_variant *best = NULL;
-static pthread_once_t chosen = PTHREAD_ONCE_INIT;
-/// What the caller's thread asked for instead. An operation reads it once, before it spreads over the pool's threads.
-static _Thread_local const emu_variant *asked = NULL;
-
-/// The variant of a name if this CPU has it, the best one for NULL.
-static const emu_variant *find_variant(const char *name) {
-#if defined(__x86_64__)
-    __builtin_cpu_init();
-    bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
-    bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-                  __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq");
-    if (avx512 && (name == NULL || strcmp(name, "avx512") == 0)) return &emu_variant_avx512;
-    if (avx2 && (name == NULL || strcmp(name, "avx2") == 0)) return &emu_variant_avx2;
-#endif
-    if (name == NULL || strcmp(name, "plain") == 0) return &emu_variant_plain;
-    return NULL;
-}
-
-static void choose(void) {
-    const emu_variant *wanted = find_variant(getenv("EMUCHAT_KERNEL"));
-    best = wanted != NULL ? wanted : find_variant(NULL);
-}
 
 static const emu_variant *variant(void) {
-    if (asked != NULL) return asked;
-    pthread_once(&chosen, choose);
-    return best;
+#if defined(__x86_64__)
+    emu_level level = emu_selected_level();
+    if (level >= EMU_LEVEL_AVX512) return &emu_variant_avx512;
+    if (level == EMU_LEVEL_AVX2) return &emu_variant_avx2;
+#endif
+    return &emu_variant_plain;
 }
 
 const char *emu_kernel_name(void) { return variant()->name; }
-
-bool emu_kernel_use(const char *name) {
-    const emu_variant *wanted = name == NULL ? NULL : find_variant(name);
-    if (name != NULL && wanted == NULL) return false;
-    asked = wanted;
-    return true;
-}
 
 bool emu_type_supported(int32_t type) {
     switch (type) {
@@ -156,24 +125,6 @@ void emu_layer_norm(emu_pool *pool, const float *x, const float *weight, const f
 }
 
 typedef struct {
-    float *x;
-    size_t k;
-} gelu_job;
-
-static void gelu_item(void *context, uint32_t row, int thread) {
-    (void)thread;
-    const gelu_job *job = context;
-    float *x = job->x + row * job->k;
-    // The C library's error function is one code for all CPUs, so variants agree here too.
-    for (size_t i = 0; i < job->k; i++) x[i] = 0.5f * x[i] * (1.0f + erff(x[i] * 0.70710678118654752f));
-}
-
-void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k) {
-    gelu_job job = {x, k};
-    emu_pool_run(pool, (uint32_t)n, gelu_item, &job);
-}
-
-typedef struct {
     void (*row)(float *x, size_t k);
     float *x;
     size_t k;
@@ -183,6 +134,11 @@ static void activation_item(void *context, uint32_t row, int thread) {
     (void)thread;
     const activation_job *job = context;
     job->row(job->x + row * job->k, job->k);
+}
+
+void emu_gelu(emu_pool *pool, float *x, size_t n, size_t k) {
+    activation_job job = {variant()->gelu_row, x, k};
+    emu_pool_run(pool, (uint32_t)n, activation_item, &job);
 }
 
 void emu_quick_gelu(emu_pool *pool, float *x, size_t n, size_t k) {

@@ -150,44 +150,43 @@ static void layer_norm_row(const float *x, const float *weight, const float *bia
     for (; i < k; i++) out[i] = (x[i] - mean) * scale * weight[i] + bias[i];
 }
 
-static void silu_multiply_row(float *gate, const float *up, size_t k) {
+/// x[i] = function(x[i])
+EMU_INLINE void map_row(float *x, size_t k, lanes (*function)(lanes)) {
     size_t i = 0;
-    for (; i + LANES <= k; i += LANES) {
-        lanes g = load(gate + i);
-        store(gate + i, g / (1.0f + exponential(-g)) * load(up + i));
-    }
+    for (; i + LANES <= k; i += LANES) store(x + i, function(load(x + i)));
     if (i < k) {
-        lanes g = load_rest(gate + i, k - i, 0);
-        lanes result = g / (1.0f + exponential(-g)) * load_rest(up + i, k - i, 0);
+        lanes result = function(load_rest(x + i, k - i, 0));
+        memcpy(x + i, &result, (k - i) * sizeof(float));
+    }
+}
+
+/// gate[i] = function(gate[i]) · up[i]
+EMU_INLINE void map_gate(float *gate, const float *up, size_t k, lanes (*function)(lanes)) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(gate + i, function(load(gate + i)) * load(up + i));
+    if (i < k) {
+        lanes result = function(load_rest(gate + i, k - i, 0)) * load_rest(up + i, k - i, 0);
         memcpy(gate + i, &result, (k - i) * sizeof(float));
     }
 }
 
+EMU_INLINE lanes silu(lanes x) { return x / (1.0f + exponential(-x)); }
+
+static void silu_multiply_row(float *gate, const float *up, size_t k) { map_gate(gate, up, k, silu); }
+
 /// The tanh form of GELU: x·(1 + tanh u)/2 = x·sigmoid(2u), u = √(2/π)·(x + 0.044715·x³).
-EMU_INLINE lanes gelu(lanes x) {
+EMU_INLINE lanes tanh_gelu(lanes x) {
     lanes u = 1.5957691216057308f * (x + 0.044715f * x * x * x);
     return x / (1.0f + exponential(-u));
 }
 
-static void gelu_multiply_row(float *gate, const float *up, size_t k) {
-    size_t i = 0;
-    for (; i + LANES <= k; i += LANES) store(gate + i, gelu(load(gate + i)) * load(up + i));
-    if (i < k) {
-        lanes result = gelu(load_rest(gate + i, k - i, 0)) * load_rest(up + i, k - i, 0);
-        memcpy(gate + i, &result, (k - i) * sizeof(float));
-    }
-}
+static void gelu_multiply_row(float *gate, const float *up, size_t k) { map_gate(gate, up, k, tanh_gelu); }
+
+static void gelu_row(float *x, size_t k) { map_row(x, k, defined_gelu); }
 
 EMU_INLINE lanes quick_gelu(lanes x) { return x / (1.0f + exponential(-1.702f * x)); }
 
-static void quick_gelu_row(float *x, size_t k) {
-    size_t i = 0;
-    for (; i + LANES <= k; i += LANES) store(x + i, quick_gelu(load(x + i)));
-    if (i < k) {
-        lanes result = quick_gelu(load_rest(x + i, k - i, 0));
-        memcpy(x + i, &result, (k - i) * sizeof(float));
-    }
-}
+static void quick_gelu_row(float *x, size_t k) { map_row(x, k, quick_gelu); }
 
 /// cap·tanh(x / cap), from tanh y = 1 - 2 / (e^2y + 1).
 EMU_INLINE lanes capped(lanes x, float cap) {
@@ -341,6 +340,7 @@ const emu_variant EMU_VARIANT = {
     .attend = attend,
     .silu_multiply_row = silu_multiply_row,
     .gelu_multiply_row = gelu_multiply_row,
+    .gelu_row = gelu_row,
     .quick_gelu_row = quick_gelu_row,
     .soft_cap_row = soft_cap_row,
     .softmax_weights = softmax_weights,

@@ -62,6 +62,25 @@ EMU_INLINE lanes exponential(lanes x) {
     return p * (lanes)exponent;
 }
 
+/// GELU as it is defined, x/2 · (1 + erf(x / √2)). With u = |x| / √2 and t = 1 / (1 + 0.4 u), the complement of erf(u) is
+/// e^(-u²) · t times a polynomial in t, fitted to a relative 6e-8; nothing is subtracted from one, so that small results
+/// are as accurate as large ones. Within 3e-7 up to 8 and 4e-7 of the result above zero.
+EMU_INLINE lanes defined_gelu(lanes x) {
+    static const float coefficients[] = {
+        0.22562630474567413f, 0.22657568752765656f, 0.200958713889122f,    0.19696250557899475f, 0.07150950282812119f,
+        0.09972788393497467f, 0.07384359836578369f, -0.13547177612781525f, 0.04026763513684273f};
+    lanes u = __builtin_elementwise_abs(x) * 0.70710678118654752f;
+    lanes t = 1.0f / fused(broadcast(0.4f), u, broadcast(1.0f));
+    lanes p = broadcast(coefficients[8]);
+#pragma clang loop unroll(full)
+    for (int i = 7; i >= 0; i--) p = fused(p, t, broadcast(coefficients[i]));
+    // Below e^-60 nothing is left to tell, and numbers that are too small to be normal take many times as long.
+    lanes power = __builtin_elementwise_max(-u * u, broadcast(-60.0f));
+    lanes part = 0.5f * x * (exponential(power) * (t * p));
+    int_lanes is_negative = x < 0;
+    return (lanes)(((int_lanes)part & is_negative) | ((int_lanes)(x - part) & ~is_negative));
+}
+
 EMU_INLINE lanes from_bytes(byte_lanes v) { return __builtin_convertvector(v, lanes); }
 
 #endif

@@ -102,13 +102,15 @@ typedef struct {
     size_t n, k, blocks;
     /// Rows of the largest tile.
     size_t tile_rows;
+    /// Whether `halves` alone are given, for weights of every layout.
+    bool widens;
     /// The values to 8 bits, and what that leaves over to 8 more; the second is zero where a row needs none.
     emu_narrowed terms[2];
     /// [tile, B, T]: whether the second term is not zero
     uint8_t *has_second;
     /// [tile, B, T]: sum of a block's values
     float *value_sums;
-    /// [tile, K / 2, T, 2] in bf16
+    /// [tile, K / J, T, J] in bf16, J = 2, or 32 where the CPU multiplies tiles
     uint16_t *halves;
 } emu_activations;
 
@@ -157,9 +159,13 @@ typedef struct {
     size_t tile_rows;
     /// Narrows one row of x[K] into row `row` of the activations.
     void (*narrow_row)(const float *x, const emu_activations *activations, size_t row, bool quants, bool halves);
-    /// out[N, 0..<rows] at stride `out_stride`, rows at most EMU_PACK_ROWS.
-    void (*panel_product)(emu_layout layout, const uint8_t *panel, const emu_activations *activations,
-                          const float *bias, size_t rows, float *out, size_t out_stride);
+    /// Panels that share a pass over many activations with profit.
+    size_t panels_at_once;
+    /// Rows of activations above which weights in bytes are multiplied faster when they are widened to bf16.
+    size_t widens_above;
+    /// out[N, 0..<rows] at stride `out_stride`, of consecutive panels.
+    void (*panels_product)(emu_layout layout, const uint8_t *panel, const emu_activations *activations,
+                           const float *bias, size_t rows, float *out, size_t out_stride);
     void (*attend_part)(const emu_attention_part *part);
     void (*merge_parts)(size_t queries, size_t d, float *greatest, float *sums, float *out, const float *part_greatest,
                         const float *part_sums, const float *part_out);
@@ -175,6 +181,7 @@ extern const emu_packed_variant emu_packed_plain;
 #if defined(__x86_64__)
 extern const emu_packed_variant emu_packed_avx2;
 extern const emu_packed_variant emu_packed_avx512;
+extern const emu_packed_variant emu_packed_amx;
 #endif
 
 #endif

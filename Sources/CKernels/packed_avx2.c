@@ -6,6 +6,7 @@
 #define EMU_PACKED_NAME "avx2"
 // Two registers for each set of 16 lanes: two rows keep their sums in eight of sixteen.
 #define EMU_TILE_ROWS 2
+#define EMU_HAS_MATRIX_PRODUCTS 0
 #define EMU_BIAS_IN_SUMS 0
 #define EMU_PACKED_STEPS "packed_steps_avx2.h"
 #include "packed_kernels.h"

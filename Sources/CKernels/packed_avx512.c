@@ -8,6 +8,7 @@
 #define EMU_PACKED_NAME "avx512-vnni"
 // Twelve sums of products, enough to hide their latency, and twelve running sums: 24 of 32 registers.
 #define EMU_TILE_ROWS 12
+#define EMU_HAS_MATRIX_PRODUCTS 0
 #define EMU_BIAS_IN_SUMS 1
 #define EMU_PACKED_STEPS "packed_steps_avx512.h"
 #include "packed_kernels.h"

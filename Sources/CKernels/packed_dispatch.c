@@ -7,18 +7,21 @@
 
 const emu_packed_variant *emu_selected_packed_variant(void) {
 #if defined(__x86_64__)
-    const char *name = emu_kernel_name();
-    if (strcmp(name, "plain") == 0) return &emu_packed_plain;
-    if (strcmp(name, "avx512") == 0 && __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16")) {
-        return &emu_packed_avx512;
+    switch (emu_selected_level()) {
+    case EMU_LEVEL_PLAIN: return &emu_packed_plain;
+    case EMU_LEVEL_AVX2: return &emu_packed_avx2;
+    case EMU_LEVEL_AVX512:
+        if (__builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512bf16")) return &emu_packed_avx512;
+        return &emu_packed_avx2;
+    case EMU_LEVEL_AMX: return &emu_packed_amx;
     }
-    return &emu_packed_avx2;
-#else
-    return &emu_packed_plain;
 #endif
+    return &emu_packed_plain;
 }
 
 const char *emu_packed_kernel_name(void) { return emu_selected_packed_variant()->name; }
+
+bool emu_packed_widens(void) { return emu_selected_packed_variant()->widens_above != SIZE_MAX; }
 
 static size_t aligned(size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -79,17 +82,18 @@ static void product_item(void *context, uint32_t index, int thread) {
         size_t panels = panel_count(product);
         emu_layout layout = emu_layout_of_type(product->type);
         size_t bytes = layout_panel_bytes(layout, job->activations.blocks);
-        for (; panel < panels && panel < end; panel++) {
-            size_t first = panel * EMU_PACK_ROWS;
-            size_t rows = product->rows - first < EMU_PACK_ROWS ? product->rows - first : EMU_PACK_ROWS;
+        if (panel < panels) {
+            size_t first = panel * EMU_PACK_ROWS, last = (end < panels ? end : panels) * EMU_PACK_ROWS;
+            size_t rows = (product->rows < last ? product->rows : last) - first;
             const float *bias = product->bias == NULL ? NULL : product->bias + first;
-            job->variant->panel_product(layout, (const uint8_t *)product->packed + panel * bytes, &job->activations,
-                                        product->scale == NULL ? bias : NULL, rows, product->out + first,
-                                        product->rows);
+            job->variant->panels_product(layout, (const uint8_t *)product->packed + panel * bytes, &job->activations,
+                                         product->scale == NULL ? bias : NULL, rows, product->out + first,
+                                         product->rows);
             if (product->scale != NULL) {
                 emu_scale_outputs(product->out + first, job->activations.n, rows, product->rows, product->scale + first,
                                   bias);
             }
+            panel = end < panels ? end : panels;
         }
         if (end <= panels) return;
         panel -= panels;
@@ -97,20 +101,28 @@ static void product_item(void *context, uint32_t index, int thread) {
     }
 }
 
+/// Enough work to pay for a claim; as many panels as the variant likes while every thread still gets several items.
+static size_t panels_of_item(const emu_packed_variant *variant, size_t panels, size_t n, size_t k, int threads) {
+    size_t least = emu_panels_per_item(EMU_PACK_ROWS * k * n, 131072), share = panels / (4 * (size_t)threads);
+    size_t liked = n < variant->tile_rows ? 1 : share < variant->panels_at_once ? share : variant->panels_at_once;
+    return least > liked ? least : liked;
+}
+
 void emu_packed_multiply(emu_pool *pool, const emu_packed_product *products, size_t count, const float *x, size_t n,
-                         size_t k, void *scratch) {
+                         size_t k, bool may_widen, void *scratch) {
     packed_job job = {.variant = emu_selected_packed_variant(), .x = x, .products = products, .count = count};
     job.activations = (emu_activations){
         .n = n, .k = k, .blocks = k / EMU_PACK_COLUMNS, .tile_rows = job.variant->tile_rows};
+    job.activations.widens = may_widen && n > job.variant->widens_above;
     lay_out(&job.activations, scratch);
     size_t panels = 0;
     for (size_t i = 0; i < count; i++) {
         panels += panel_count(products + i);
-        if (emu_layout_of_type(products[i].type) == EMU_LAYOUT_BF16) job.halves = true;
+        if (job.activations.widens || emu_layout_of_type(products[i].type) == EMU_LAYOUT_BF16) job.halves = true;
         else job.quants = true;
     }
     emu_pool_run(pool, (uint32_t)n, narrow_item, &job);
-    job.panels_per_item = emu_panels_per_item(EMU_PACK_ROWS * k * n, 131072);
+    job.panels_per_item = panels_of_item(job.variant, panels, n, k, emu_pool_threads(pool));
     emu_pool_run(pool, (uint32_t)((panels + job.panels_per_item - 1) / job.panels_per_item), product_item, &job);
 }
 

@@ -1,7 +1,7 @@
 // Products of packed weights with narrowed activations, written once in Clang's vector extensions.
 //
 // Includers define EMU_PACKED_VARIANT, EMU_PACKED_NAME, EMU_TILE_ROWS (activation rows that share a register of
-// weights), and three steps:
+// weights, or a tile of the CPU's where EMU_HAS_MATRIX_PRODUCTS), and three steps:
 //   dot_unsigned(sums, w, a): sums[i] += Σ w[4i+j]·a[j], w unsigned, a four signed bytes
 //   dot_biased(sums, w, a):   the same for w + 128 as unsigned bytes; whether the bias is in the sums tells
 //   EMU_BIAS_IN_SUMS
@@ -57,15 +57,16 @@ EMU_INLINE void clear_term(const emu_narrowed *term, size_t at) {
     term->negative_8[at] = term->negative_128[at] = term->first_negative_128[at] = 0;
 }
 
-EMU_INLINE lanes greater_magnitude(lanes a, lanes b) {
-    return __builtin_elementwise_max(__builtin_elementwise_abs(a), __builtin_elementwise_abs(b));
-}
-
 /// A block of a row whose root mean square, times EMU_SECOND_TERM_ABOVE, is `limit`.
 EMU_INLINE void narrow_block(const float *x, float limit, const emu_activations *a, size_t at) {
     lanes values[2] = {load(x), load(x + LANES)};
-    float greatest = __builtin_reduce_max(greater_magnitude(values[0], values[1]));
-    bool finite = greatest < INFINITY && !__builtin_reduce_or((values[0] != values[0]) | (values[1] != values[1]));
+    // Of magnitudes the bits have the order of the numbers, and what is no number comes last.
+    int_lanes bits[2];
+    for (int half = 0; half < 2; half++) bits[half] = (int_lanes)values[half] & 0x7fffffff;
+    int32_t greatest_bits = __builtin_reduce_max(__builtin_elementwise_max(bits[0], bits[1]));
+    float greatest;
+    memcpy(&greatest, &greatest_bits, sizeof greatest);
+    bool finite = greatest_bits < 0x7f800000;
     // What is smaller has no inverse.
     bool counts = finite && greatest > 1e-30f;
     // What is no number makes the product none.
@@ -103,12 +104,11 @@ static void narrow_row(const float *x, const emu_activations *a, size_t row, boo
             narrow_block(x + b * EMU_PACK_COLUMNS, limit, a, tile.first * a->blocks + b * tile.rows + place);
         }
     }
-    if (halves) {
-        uint16_t *out = a->halves + tile.first * a->k + place * 2;
-        for (size_t i = 0; i < a->k; i += 2) {
-            out[i * tile.rows] = to_bf16(x[i]);
-            out[i * tile.rows + 1] = to_bf16(x[i + 1]);
-        }
+    // Values of one row that lie together; then come those of the next row of the tile.
+    const size_t together = EMU_HAS_MATRIX_PRODUCTS ? EMU_PACK_COLUMNS : 2;
+    uint16_t *out = a->halves + tile.first * a->k + place * together;
+    for (size_t i = 0; halves && i < a->k; i += together) {
+        for (size_t j = 0; j < together; j++) out[i * tile.rows + j] = to_bf16(x[i + j]);
     }
 }
 
@@ -222,14 +222,29 @@ EMU_INLINE void tile_product(emu_layout layout, int rows, const uint8_t *panel, 
     for (int r = 0; r < rows; r++) result[r] = sums[r];
 }
 
-EMU_INLINE void panel_of_layout(emu_layout layout, const uint8_t *panel, const emu_activations *a, const float *bias,
-                                size_t rows, float *out, size_t out_stride) {
+/// out[N, 0..<rows] of sums[N], plus a bias; rows behind a panel's do not matter.
+EMU_INLINE void store_rows(const lanes *sums, size_t n, const float *bias, size_t rows, float *out, size_t out_stride) {
+    for (size_t r = 0; r < n; r++) {
+        float *to = out + r * out_stride;
+        if (rows >= EMU_PACK_ROWS) {
+            store(to, bias == NULL ? sums[r] : sums[r] + load(bias));
+        } else {
+            for (size_t m = 0; m < rows; m++) to[m] = bias == NULL ? sums[r][m] : sums[r][m] + bias[m];
+        }
+    }
+}
+
+/// One panel times the rows from `first` on.
+EMU_INLINE void panel_of_layout(emu_layout layout, const uint8_t *panel, const emu_activations *a, size_t first,
+                                const float *bias, size_t rows, float *out, size_t out_stride) {
     emu_tile tile;
-    for (size_t first = 0; first < a->n; first += tile.rows) {
+    for (; first < a->n; first += tile.rows) {
         lanes result[EMU_TILE_ROWS];
         tile = tile_of_row(a, first);
         switch (tile.rows) {
+#if !EMU_HAS_MATRIX_PRODUCTS
         case EMU_TILE_ROWS: tile_product(layout, EMU_TILE_ROWS, panel, a, first, result); break;
+#endif
 #if EMU_TILE_ROWS > 8
         case 8: tile_product(layout, 8, panel, a, first, result); break;
 #endif
@@ -241,22 +256,37 @@ EMU_INLINE void panel_of_layout(emu_layout layout, const uint8_t *panel, const e
 #endif
         default: tile_product(layout, 1, panel, a, first, result); break;
         }
-        for (size_t r = 0; r < tile.rows; r++) {
-            lanes value = result[r];
-            float *to = out + (first + r) * out_stride;
-            if (rows == EMU_PACK_ROWS) {
-                store(to, bias == NULL ? value : value + load(bias));
-            } else {
-                for (size_t m = 0; m < rows; m++) to[m] = bias == NULL ? value[m] : value[m] + bias[m];
-            }
-        }
+        store_rows(result, tile.rows, bias, rows, out + first * out_stride, out_stride);
     }
 }
 
-static void panel_product(emu_layout layout, const uint8_t *panel, const emu_activations *a, const float *bias,
-                          size_t rows, float *out, size_t out_stride) {
+#if EMU_HAS_MATRIX_PRODUCTS
+#include "matrix_bf16.h"
+#include "matrix_bytes.h"
+#endif
+
+EMU_INLINE void panels_of_layout(emu_layout layout, const uint8_t *panel, const emu_activations *a, const float *bias,
+                                 size_t rows, float *out, size_t out_stride) {
+    const size_t panel_bytes = layout_panel_bytes(layout, a->blocks);
+    size_t first = 0;
+#if EMU_HAS_MATRIX_PRODUCTS
+    if (layout == EMU_LAYOUT_BF16 || a->widens) {
+        bf16_panels(layout, panel, panel_bytes, a, bias, rows, out, out_stride);
+        return;
+    }
+    first = a->n / MATRIX_ROWS * MATRIX_ROWS;
+    if (first > 0) byte_panels(layout, panel, panel_bytes, a, bias, rows, out, out_stride);
+#endif
+    for (size_t row = 0; row < rows && first < a->n; row += EMU_PACK_ROWS) {
+        panel_of_layout(layout, panel + row / EMU_PACK_ROWS * panel_bytes, a, first, bias == NULL ? NULL : bias + row,
+                        rows - row, out + row, out_stride);
+    }
+}
+
+static void panels_product(emu_layout layout, const uint8_t *panel, const emu_activations *a, const float *bias,
+                           size_t rows, float *out, size_t out_stride) {
     switch (layout) {
-#define EACH(name) case name: panel_of_layout(name, panel, a, bias, rows, out, out_stride); break
+#define EACH(name) case name: panels_of_layout(name, panel, a, bias, rows, out, out_stride); break
     EACH(EMU_LAYOUT_4);
     EACH(EMU_LAYOUT_4_MINIMUM);
     EACH(EMU_LAYOUT_8);
@@ -274,7 +304,14 @@ const emu_packed_variant EMU_PACKED_VARIANT = {
     .name = EMU_PACKED_NAME,
     .tile_rows = EMU_TILE_ROWS,
     .narrow_row = narrow_row,
-    .panel_product = panel_product,
+#if EMU_HAS_MATRIX_PRODUCTS
+    .panels_at_once = MATRIX_PANELS,
+    .widens_above = 48,
+#else
+    .panels_at_once = 1,
+    .widens_above = SIZE_MAX,
+#endif
+    .panels_product = panels_product,
     .attend_part = attend_part,
     .merge_parts = merge_parts,
     .limit_operations = limit_operations,

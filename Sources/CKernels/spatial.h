@@ -26,6 +26,8 @@ typedef struct {
     void (*channel_sums)(const float *x, size_t rows, size_t channels, const float *mean, float *sums);
     void (*normalize_rows)(const float *x, size_t rows, size_t channels, const float *mean, const float *inverse,
                            const float *weight, const float *bias, bool silu, float *out);
+    /// out[K] = x[0..<K] · gelu(x[K..<2K])
+    void (*gelu_gate_row)(const float *x, size_t k, float *out);
     void (*attend_whole)(const emu_whole_part *part);
 } emu_spatial_variant;
 

@@ -1,15 +1,16 @@
 // Chooses the variant for operations over pictures' activations, and spreads them over the threads.
 
 #include "spatial.h"
+#include "variant.h"
 
 #include <math.h>
 #include <string.h>
 
 static const emu_spatial_variant *variant(void) {
 #if defined(__x86_64__)
-    const char *name = emu_kernel_name();
-    if (strcmp(name, "avx512") == 0) return &emu_spatial_avx512;
-    if (strcmp(name, "avx2") == 0) return &emu_spatial_avx2;
+    emu_level level = emu_selected_level();
+    if (level >= EMU_LEVEL_AVX512) return &emu_spatial_avx512;
+    if (level == EMU_LEVEL_AVX2) return &emu_spatial_avx2;
 #endif
     return &emu_spatial_plain;
 }
@@ -165,6 +166,7 @@ void emu_group_normalize(struct emu_pool *pool, const float *x, size_t n, size_t
 // Gated GELU
 
 typedef struct {
+    const emu_spatial_variant *variant;
     const float *x;
     size_t k;
     float *out;
@@ -173,16 +175,11 @@ typedef struct {
 static void gate_item(void *context, uint32_t row, int thread) {
     (void)thread;
     const gate_job *job = context;
-    const float *x = job->x + (size_t)row * 2 * job->k, *gate = x + job->k;
-    float *out = job->out + (size_t)row * job->k;
-    // The C library's error function is one code for all CPUs, so variants agree here too.
-    for (size_t i = 0; i < job->k; i++) {
-        out[i] = x[i] * (0.5f * gate[i] * (1.0f + erff(gate[i] * 0.70710678118654752f)));
-    }
+    job->variant->gelu_gate_row(job->x + (size_t)row * 2 * job->k, job->k, job->out + (size_t)row * job->k);
 }
 
 void emu_gelu_gate(struct emu_pool *pool, const float *x, size_t n, size_t k, float *out) {
-    gate_job job = {x, k, out};
+    gate_job job = {variant(), x, k, out};
     emu_pool_run(pool, (uint32_t)n, gate_item, &job);
 }
 

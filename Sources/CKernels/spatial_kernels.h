@@ -59,6 +59,15 @@ static void normalize_rows(const float *x, size_t rows, size_t channels, const f
     }
 }
 
+static void gelu_gate_row(const float *x, size_t k, float *out) {
+    size_t i = 0;
+    for (; i + LANES <= k; i += LANES) store(out + i, load(x + i) * defined_gelu(load(x + k + i)));
+    if (i < k) {
+        lanes result = load_part(x + i, k - i) * defined_gelu(load_part(x + k + i, k - i));
+        memcpy(out + i, &result, (k - i) * sizeof(float));
+    }
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // Attention without a mask
 
@@ -175,5 +184,6 @@ static void attend_whole(const emu_whole_part *part) {
 const emu_spatial_variant EMU_SPATIAL_VARIANT = {
     .channel_sums = channel_sums,
     .normalize_rows = normalize_rows,
+    .gelu_gate_row = gelu_gate_row,
     .attend_whole = attend_whole,
 };

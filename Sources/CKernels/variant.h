@@ -13,6 +13,12 @@
 // block size). Together with the accumulators they stay inside a core's caches.
 enum { EMU_ROW_BLOCK = 64, EMU_COLUMN_CHUNK = 512, EMU_PANEL = 12 };
 
+/// What the CPU has, each level with all of those before it.
+typedef enum { EMU_LEVEL_PLAIN, EMU_LEVEL_AVX2, EMU_LEVEL_AVX512, EMU_LEVEL_AMX } emu_level;
+
+/// The level that the calling thread's operations use.
+emu_level emu_selected_level(void);
+
 /// Panels of `panel_work` products each that make an item of the pool's: some microseconds, small enough to balance
 /// and large enough to pay for its claim.
 static inline size_t emu_panels_per_item(size_t panel_work, size_t item_work) {
@@ -34,6 +40,7 @@ typedef struct {
                    size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out);
     void (*silu_multiply_row)(float *gate, const float *up, size_t k);
     void (*gelu_multiply_row)(float *gate, const float *up, size_t k);
+    void (*gelu_row)(float *x, size_t k);
     void (*quick_gelu_row)(float *x, size_t k);
     void (*soft_cap_row)(float *x, float cap, size_t k);
     /// Sets `greatest`; returns the sum of exp((x - greatest) / temperature), which go to `weights` unless NULL.

@@ -89,10 +89,13 @@ package final class PictureEncoder {
         return embeddings
     }
 
+    /// Counts the changes of the encoders' arithmetic, so that what was kept before is not taken for what is computed now.
+    private static let revision = 2
+
     /// Everything that the features depend on, in one name.
     private func entryName(_ key: PictureKey, weights: SHA256Digest) -> String {
         let parts = [
-            key.content.hexadecimal, weights.hexadecimal, model.preprocessingName, "\(key.slots)",
+            "\(Self.revision)", key.content.hexadecimal, weights.hexadecimal, model.preprocessingName, "\(key.slots)",
             // The exact variants agree bit for bit, so that there the CPU is no part of it.
             precision == .exact ? precision.rawValue : precision.kernelName,
         ]

@@ -101,6 +101,8 @@ package struct AutoencoderKL: Sendable {
         momentProjection =
             configuration.projectsMoments
             ? try Convolution(source, "vae.quant_conv", inputs: 2 * latents, outputs: 2 * latents, kernel: 1) : nil
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
         latentProjection =
             configuration.projectsLatents
             ? try Convolution(source, "vae.post_quant_conv", inputs: latents, outputs: latents, kernel: 1) : nil

@@ -50,8 +50,8 @@ package struct CLIPVisionTransformer: Sendable {
         progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> FloatBuffer? {
         let workspace = try EncoderWorkspace(
-            configuration.grid, width: configuration.width, feedForwardWidth: configuration.feedForwardWidth,
-            threadCount: pool.threadCount)
+            configuration.grid, width: configuration.width, heads: configuration.heads,
+            feedForwardWidth: configuration.feedForwardWidth)
         let hidden = workspace.hidden.pointer
         patches.apply(pixels, workspace, pool: pool)
         inputNorm.apply(hidden, rows: workspace.tokenCount, into: hidden, pool: pool)
@@ -127,6 +127,8 @@ package struct CLIPVisionTransformer: Sendable {
     ) throws(ModelError) {
         (self.configuration, self.preprocessing) = (configuration, preprocessing)
         let (width, epsilon) = (configuration.width, configuration.normEpsilon)
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
         patches = try PatchEmbedding(source, prefix: prefix, configuration.grid, width: width, hasBias: false)
         inputNorm = try LayerNorm(source, "\(prefix)v.pre_ln", features: width, epsilon: epsilon)
         var blocks = [CLIPBlock]()
@@ -167,7 +169,7 @@ private struct CLIPBlock: Sendable {
         attention = EncoderAttention(
             query: try linear("attn_q", width, width), key: try linear("attn_k", width, width),
             value: try linear("attn_v", width, width), output: try linear("attn_out", width, width),
-            heads: configuration.heads, precision: source.precision)
+            heads: configuration.heads)
         up = try linear("ffn_up", inner, width)
         down = try linear("ffn_down", width, inner)
         activation = configuration.activation

@@ -71,8 +71,7 @@ extension EncoderAttention {
             innerNorm: form.hasSubNorms
                 ? try LayerNorm(source, "\(prefix).attn_norm", features: width, epsilon: configuration.normEpsilon)
                 : nil,
-            output: try Linear(source, "\(prefix).attn_out", outputs: width, inputs: width), heads: configuration.heads,
-            precision: source.precision)
+            output: try Linear(source, "\(prefix).attn_out", outputs: width, inputs: width), heads: configuration.heads)
     }
 }
 

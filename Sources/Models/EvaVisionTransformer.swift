@@ -29,8 +29,8 @@ package struct EvaVisionTransformer: Sendable {
         pixels: [Float], pool: ThreadPool, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> FloatBuffer? {
         let workspace = try EncoderWorkspace(
-            configuration.grid, width: configuration.width, feedForwardWidth: configuration.feedForwardWidth,
-            isGated: configuration.form.isGated, threadCount: pool.threadCount)
+            configuration.grid, width: configuration.width, heads: configuration.heads,
+            feedForwardWidth: configuration.feedForwardWidth, isGated: configuration.form.isGated)
         let hidden = workspace.hidden.pointer
         patches.apply(pixels, workspace, pool: pool)
         for (layer, block) in blocks.enumerated() {
@@ -54,6 +54,8 @@ package struct EvaVisionTransformer: Sendable {
     /// Takes the weights `v.*`, where they lie; every shape is checked.
     init(_ source: TensorSource, _ configuration: EvaVisionConfiguration) throws(ModelError) {
         self.configuration = configuration
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
         patches = try PatchEmbedding(source, configuration.grid, width: configuration.width, hasBias: true)
         var blocks = [EvaBlock]()
         for index in 0..<configuration.layerCount {

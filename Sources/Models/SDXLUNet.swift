@@ -146,6 +146,8 @@ package struct SDXLUNet: Sendable {
                 skipped.append(channels)
             }
             var resampling: Convolution?
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
             if index < levels.count - 1 {
                 resampling = try Convolution(
                     source, "\(name).downsamplers.0.conv", inputs: channels, outputs: channels, stride: 2,

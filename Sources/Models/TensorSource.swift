@@ -32,6 +32,9 @@ final class TensorSource {
     private let loading: WeightLoading
     /// What is added to projections that are taken from now on.
     var adapters: LowRankAdapters?
+    /// Whether projections that are taken from now on belong to work whose number of rows is always the same: a picture's
+    /// patches, a drawing's positions.
+    var hasFixedRows = false
     private let own: [GGUFTensor]
     private var taken: Set<String> = []
     /// What was taken for products, by name, so that parts of a model share it.
@@ -76,7 +79,7 @@ final class TensorSource {
         let plain = try matrix(name, rows: rows, columns: columns, shape: shape)
         if let sum = try adapters?.sum(of: plain, name, in: precision) { return packed(sum) }
         if let known = projections[name] { return known }
-        let projection = packed(plain)
+        let projection = hasFixedRows ? packed(plain).forFixedRows() : packed(plain)
         projections[name] = projection
         return projection
     }

@@ -81,14 +81,34 @@ extension Kernels {
     /// The largest head that attention without a mask takes.
     package static let maximumWholeHeadSize = Int(EMU_MAX_WHOLE_HEAD)
 
-    /// Attention in which every query sees every key: queries, out [N, H, D]; keys, values [M, H, D]. False when memory is
-    /// short.
+    /// Floats of scratch memory that attention without a mask takes.
+    package static func wholeAttentionScratch(keyCount: Int, heads: Int, headSize: Int) -> Int {
+        emu_whole_attention_scratch(keyCount, heads, headSize)
+    }
+
+    /// Attention in which every query sees every key: queries, out [N, H, D]; keys, values [M, H, D]; scratch of
+    /// `wholeAttentionScratch` floats.
+    package static func attendWhole(
+        queries: UnsafePointer<Float>, count: Int, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
+        keyCount: Int, heads: Int, headSize: Int, scratch: FloatBuffer, into out: UnsafeMutablePointer<Float>,
+        pool: ThreadPool
+    ) {
+        precondition(headSize > 0 && headSize <= maximumWholeHeadSize && keyCount > 0, "a head of a size that is taken")
+        precondition(
+            scratch.count >= wholeAttentionScratch(keyCount: keyCount, heads: heads, headSize: headSize),
+            "attention scratch too small")
+        emu_whole_attention(
+            pool.handle, queries, keys, values, count, keyCount, heads, headSize, 1 / Float(headSize).squareRoot(),
+            scratch.pointer, out)
+    }
+
+    /// The same with scratch memory of the pool's. False when memory is short.
     package static func attendWhole(
         queries: UnsafePointer<Float>, count: Int, keys: UnsafePointer<Float>, values: UnsafePointer<Float>,
         keyCount: Int, heads: Int, headSize: Int, into out: UnsafeMutablePointer<Float>, pool: ThreadPool
     ) -> Bool {
         precondition(headSize > 0 && headSize <= maximumWholeHeadSize && keyCount > 0, "a head of a size that is taken")
-        let floats = emu_whole_attention_scratch(keyCount, heads, headSize)
+        let floats = wholeAttentionScratch(keyCount: keyCount, heads: heads, headSize: headSize)
         guard let scratch = pool.scratch(bytes: floats * MemoryLayout<Float>.stride) else { return false }
         emu_whole_attention(
             pool.handle, queries, keys, values, count, keyCount, heads, headSize, 1 / Float(headSize).squareRoot(),

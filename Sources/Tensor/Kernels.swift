@@ -5,14 +5,23 @@ package enum Kernels {
     /// The variant in use: `avx512`, `avx2` or `plain`.
     package static var variantName: String { String(cString: emu_kernel_name()) }
 
-    /// The variant that computes with packed weights: `avx512-vnni`, `avx2` or `plain`.
+    /// The variant that computes with packed weights: `avx512-amx`, `avx512-vnni`, `avx2` or `plain`.
     package static var packedVariantName: String { String(cString: emu_packed_kernel_name()) }
+
+    /// Whether products for fixed rows, in fast precision, round to bf16 where there are many.
+    package static var widensFixedRows: Bool { emu_packed_widens() }
+
+    /// What EMUCHAT_KERNEL must be for a variant of this name, of either precision; nil where the CPU lacks it.
+    package static func level(ofVariant name: String) -> String? {
+        let level = ["avx512-amx": "amx", "avx512-vnni": "avx512"][name] ?? name
+        return emu_kernel_available(level) ? level : nil
+    }
 
     /// Runs a body once with each variant that this CPU has, which the body's own calls use and no other thread's.
     /// For tests: all variants must give the same bits.
     package static func withEachVariant(_ body: (String) throws -> Void) rethrows {
         defer { _ = emu_kernel_use(nil) }
-        for variant in ["plain", "avx2", "avx512"] where emu_kernel_use(variant) { try body(variant) }
+        for variant in ["plain", "avx2", "avx512", "amx"] where emu_kernel_use(variant) { try body(variant) }
     }
 
     /// The weights of one row or vector as fp32.

@@ -12,6 +12,8 @@ package struct WeightMatrix: @unchecked Sendable {
     private let owner: AnyObject & Sendable
     /// The same weights for products in fast precision; nil where these are computed exactly.
     private var packed: PackedWeights?
+    /// Whether products in fast precision may round in another way where there are many rows of activations.
+    private var mayWiden = false
 
     /// Refers to `bytes`, which must hold exactly `rows` rows and live as long as `owner`; nil when they do not or the
     /// kernels cannot compute with the type.
@@ -38,6 +40,7 @@ package struct WeightMatrix: @unchecked Sendable {
     private init(_ other: WeightMatrix, _ range: Range<Int>) {
         (rows, columns, type) = (range.count, other.columns, other.type)
         (bytes, rowBytes) = (other.bytes + range.lowerBound * other.rowBytes, other.rowBytes)
+        mayWiden = other.mayWiden
         owner = other.owner
         packed = other.packed.flatMap { (packed) -> PackedWeights? in
             let offset = emu_packed_offset(type.rawValue, range.lowerBound, columns)
@@ -100,7 +103,8 @@ package struct WeightMatrix: @unchecked Sendable {
                     type: $0.matrix.type.rawValue, packed: $0.matrix.packed?.bytes, rows: $0.matrix.rows,
                     scale: $0.scale, bias: $0.bias, out: $0.out)
             }
-            emu_packed_multiply(pool.handle, packed, packed.count, x, count, columns, scratch)
+            let mayWiden = products.allSatisfy(\.matrix.mayWiden)
+            emu_packed_multiply(pool.handle, packed, packed.count, x, count, columns, mayWiden, scratch)
             return
         }
         for product in products {
@@ -113,6 +117,14 @@ package struct WeightMatrix: @unchecked Sendable {
 
     /// Whether products are computed from packed weights.
     package var isPacked: Bool { packed != nil }
+
+    /// The matrix for work that always has the same number of rows of activations, which fast precision may then round as
+    /// is fastest for that number: a row's bits depend on it. Never for a decoder, whose passes are cut as it comes.
+    package func forFixedRows() -> WeightMatrix {
+        var copy = self
+        copy.mayWiden = true
+        return copy
+    }
 
     func packed(_ weights: PackedWeights) -> WeightMatrix {
         var copy = self

@@ -5,6 +5,7 @@ import Foundation
 import Generation
 import Inference
 import Synchronization
+import Tensor
 import Terminal
 import TestSupport
 import Testing
@@ -161,6 +162,24 @@ import Testing
         #expect(answers.map { $0.grounding?.picture } == [1, nil, 3, nil])
         let result = try verify()
         #expect(result.text == "4 of 4 answers agree.\n", "\(result.text)\(result.errorText)")
+    }
+
+    /// What another level of the CPU computed is verified with that level, which is told.
+    @Test func whichKernelHasToBeAskedForIsSaid() async throws {
+        try await record(turns: 0..<1)
+        let recorded = "\"kernel\": \"\(Kernels.packedVariantName)\""
+        try edit {
+            #expect($0.contains(recorded))
+            $0 = $0.replacing(recorded, with: "\"kernel\": \"plain\"")
+        }
+        if Kernels.packedVariantName != "plain" {
+            let result = try verify()
+            #expect(result.status == 3, "\(result.text)")
+            #expect(result.text.contains("was plain; EMUCHAT_KERNEL=plain has it"), "\(result.text)")
+        }
+        let command = ["replay", "--verify", "--sessions", "sessions", "talk"]
+        let asked = try runner.start("emuchat", command, environment: ["EMUCHAT_KERNEL": "plain"]).finish()
+        #expect(!asked.text.contains("the kernel is"), "\(asked.text)")
     }
 
     @Test func whatCannotBeVerifiedIsSaid() async throws {

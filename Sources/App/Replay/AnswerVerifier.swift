@@ -139,7 +139,8 @@ actor AnswerVerifier {
             ("kernel", engine.model.kernel, answer.kernel), ("precision", engine.model.precision, answer.precision),
             ("template", engine.model.templateName, answer.template),
         ] where now != then {
-            return "the \(what) is \(now) here and was \(then)"
+            let remedy = what == "kernel" ? Kernels.level(ofVariant: then).map { "; EMUCHAT_KERNEL=\($0) has it" } : nil
+            return "the \(what) is \(now) here and was \(then)\(remedy ?? "")"
         }
         return nil
     }

@@ -50,7 +50,11 @@ bool emu_pool_end_cancellable(emu_pool *pool);
 // Variants
 
 /// `avx512`, `avx2` or `plain`: the best one that this CPU has, or the one that EMUCHAT_KERNEL names if the CPU has it.
+/// `amx` names avx512 too, and tiles of it for packed weights.
 const char *emu_kernel_name(void);
+
+/// Whether this CPU has the variants that a name stands for.
+bool emu_kernel_available(const char *name);
 
 /// Makes later calls of this thread use a variant, the usual one again for NULL; false, and nothing changed, when it is
 /// unknown or the CPU lacks it. For tests: other threads go on with theirs.
@@ -139,8 +143,11 @@ double emu_softmax_weights(const float *x, size_t count, float temperature, floa
 // Packed weights: the fast precision. Activations are narrowed to 8 bits in blocks of 32 (to bf16 where weights are
 // F16 or BF16), products are exact, sums are fp32. Batch-invariant like everything here.
 
-/// The packed variant that goes with emu_kernel_name(): `avx512-vnni`, `avx2` or `plain`.
+/// The packed variant that goes with emu_kernel_name(): `avx512-amx`, `avx512-vnni`, `avx2` or `plain`.
 const char *emu_packed_kernel_name(void);
+
+/// Whether the variant rounds to bf16 where emu_packed_multiply may.
+bool emu_packed_widens(void);
 
 /// Bytes of a packed matrix; 0 when weights of this type, or of a width that is no multiple of 32, are not packed.
 size_t emu_packed_bytes(int32_t type, size_t rows, size_t columns);
@@ -166,8 +173,11 @@ typedef struct {
 size_t emu_packed_scratch_bytes(size_t n, size_t k);
 
 /// Several products with the same x[N, K], as one loop over all their rows.
+///
+/// With `may_widen` all of a product's weights and activations may be rounded to bf16 instead, where the CPU is faster
+/// so: for work that always has the same N, since a row's bits then depend on that.
 void emu_packed_multiply(emu_pool *pool, const emu_packed_product *products, size_t count, const float *x, size_t n,
-                         size_t k, void *scratch);
+                         size_t k, bool may_widen, void *scratch);
 
 /// Whether fused attention takes these shapes.
 bool emu_fused_attention_supported(size_t heads, size_t key_heads, size_t d);
