@@ -36,7 +36,7 @@ build_tests = --build-tests -Xswiftc -enable-testing
 
 test_options = $(if $(FILTER),--filter '$(FILTER)')
 
-.PHONY: help run test check check-address check-thread check-crash coverage bench-peers build build-address setup setup-test format lint clean
+.PHONY: help run test check check-address check-thread check-crash coverage bench-peers bench-draw build build-address setup setup-test format lint clean
 
 help: ## list what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ check-thread: setup-test
 
 bench-peers: build ## measure speed beside llama.cpp, which is built once (ARGS='--only Q4_1 --runs 3')
 	@.setup/bench-peers $(BUILD)/release/bench $(ARGS)
+
+bench-draw: build ## measure drawing beside PyTorch, which is fetched once (ARGS='--size 512 --runs 3')
+	@.setup/bench-draw $(BUILD)/release/bench $(ARGS)
 
 format: ## lay the Swift sources out
 	@swift format --in-place --recursive --configuration .swift-format Package.swift Sources Tests

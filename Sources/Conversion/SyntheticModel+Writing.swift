@@ -28,7 +28,7 @@ extension SyntheticModel {
         isCancelled: () -> Bool, progress: (_ written: Int, _ size: Int) -> Void
     ) throws(ConversionError) {
         guard let emu2, let storage = type.storageType else {
-            throw .unknownShape(name: name, known: Self.names.filter { $0.hasPrefix("emu2") })
+            throw .unknownShape(name: name, known: Self.checkpointNames)
         }
         var shards: [[(offset: Int, element: (Entry, GGMLType))]] = [[]]
         var (filled, total) = (0, 0)

@@ -37,7 +37,13 @@ package struct SyntheticModel: Sendable {
     ]
 
     /// The names of all shapes.
-    package static let names: [String] = (["emu2", "emu2-chat", "emu2-tiny"] + Array(llamas.keys)).sorted()
+    package static let names: [String] = (checkpointNames + drawingNames + Array(llamas.keys)).sorted()
+
+    /// Those that can be written as a checkpoint.
+    package static let checkpointNames = ["emu2", "emu2-chat", "emu2-tiny"]
+
+    /// Those that draw; the last one is what draws without the model that says what.
+    private static let drawingNames = ["emu2-gen", "emu2-gen-tiny", "emu2-gen-decoder"]
 
     /// A model of a shape; `layers`, where given, is the number of layers of decoder and encoder alike.
     package init(shape: String, layers: Int? = nil) throws(ConversionError) {
@@ -45,40 +51,73 @@ package struct SyntheticModel: Sendable {
             self.init(llama: sizes, name: shape, layers: layers ?? sizes.layers)
             return
         }
+        if shape == "emu2-gen-decoder" {
+            self.init(drawing: .published, name: shape)
+            return
+        }
         guard var parameters = Self.emu2Parameters(shape) else {
             throw .unknownShape(name: shape, known: Self.names)
         }
         if let layers { (parameters.sizes.layers, parameters.sizes.visionLayers) = (layers, layers) }
-        self.init(emu2: parameters, name: shape)
+        let sizes: DiffusionSizes? =
+            switch shape {
+            case "emu2-gen": .published
+            case "emu2-gen-tiny": .tiny(contextWidth: parameters.sizes.visionWidth)
+            default: nil
+            }
+        self.init(emu2: parameters, drawing: sizes, name: shape)
     }
 
     private static func emu2Parameters(_ shape: String) -> Emu2Parameters? {
         switch shape {
-        case "emu2": return .published(vocabulary: Emu2Parameters.baseVocabulary)
+        case "emu2", "emu2-gen": return .published(vocabulary: Emu2Parameters.baseVocabulary)
         case "emu2-chat": return .published(vocabulary: Emu2Parameters.chatVocabulary)
-        case "emu2-tiny":
-            var parameters = Emu2Parameters.published(vocabulary: Emu2Parameters.chatVocabulary)
+        case "emu2-tiny", "emu2-gen-tiny":
+            // What draws is the base model.
+            let vocabulary = shape == "emu2-tiny" ? Emu2Parameters.chatVocabulary : Emu2Parameters.baseVocabulary
+            var parameters = Emu2Parameters.published(vocabulary: vocabulary)
             parameters.sizes = Emu2Sizes(
                 imageSize: 112, patchSize: 14, visionWidth: 96, visionLayers: 2, visionFeedForward: 192, width: 64,
-                layers: 2, feedForward: 160, heads: 4, keyValueHeads: 4, vocabulary: Emu2Parameters.chatVocabulary)
+                layers: 2, feedForward: 160, heads: 4, keyValueHeads: 4, vocabulary: vocabulary)
             (parameters.visionHeads, parameters.imageTokens, parameters.frameTokens) = (4, 16, 4)
             return parameters
         default: return nil
         }
     }
 
-    private init(emu2 parameters: Emu2Parameters, name: String) {
+    /// Only what draws; no tokens, since nothing reads.
+    private init(drawing sizes: DiffusionSizes, name: String) {
         self.name = name
-        emu2 = parameters
+        emu2 = nil
+        vocabulary = SyntheticVocabulary(count: 0, added: [])
+        metadata =
+            [("general.architecture", .string("emu2")), ("general.name", .string("\(name), random weights"))]
+            + sizes.metadata
+        entries = Self.entries(sizes)
+    }
+
+    private static func entries(_ sizes: DiffusionSizes) -> [Entry] {
+        sizes.tensors.map { tensor in
+            Entry(
+                name: tensor.name, publishedName: tensor.name, shape: tensor.shape,
+                publishedShape: tensor.shape.reversed())
+        }
+    }
+
+    private init(emu2 parameters: Emu2Parameters, drawing sizes: DiffusionSizes?, name: String) {
+        self.name = name
+        emu2 = sizes == nil ? parameters : nil
         vocabulary = SyntheticVocabulary(
             count: parameters.sizes.vocabulary,
             added: Array(Emu2Parameters.addedTokens.prefix(parameters.sizes.vocabulary - 32000)))
-        metadata = parameters.metadata(name: "\(name), random weights") + vocabulary.metadata
-        entries = parameters.sizes.tensors.map { tensor in
+        metadata =
+            parameters.metadata(name: "\(name), random weights") + (sizes?.metadata ?? []) + vocabulary.metadata
+        let own = parameters.sizes.tensors.map { tensor in
             Entry(
                 name: tensor.ownName, publishedName: "model." + tensor.name,
                 shape: Emu2Sizes.ownShape(tensor.name, tensor.shape), publishedShape: tensor.shape)
         }
+        entries = own + (sizes.map(Self.entries) ?? [])
     }
 
     private init(llama sizes: LlamaSizes, name: String, layers: Int) {

@@ -24,6 +24,15 @@ package struct DrawingOptions: Sendable, Equatable {
         (self.width, self.height, self.steps, self.guidance) = (width, height, steps, guidance)
         (self.seed, self.count, self.boxes) = (seed, count, boxes)
     }
+
+    /// A size as people write it: `WIDTHxHEIGHT`, or one number for a square; nil for anything else.
+    package static func size(_ text: String) -> (width: Int, height: Int)? {
+        let sides = text.split(omittingEmptySubsequences: false) { "xX×".contains($0) }.map { Int($0) }
+        guard (1...2).contains(sides.count), let width = sides[0], let height = sides[sides.count - 1] else {
+            return nil
+        }
+        return (width, height)
+    }
 }
 
 /// What can be asked of a model that draws.

@@ -85,6 +85,12 @@ package struct AutoencoderKL: Sendable {
         return try decoder.apply(projected, pool: pool, progress: progress)
     }
 
+    /// Multiplications and additions of decoding latents of a size.
+    package func decodingOperations(height: Int, width: Int) -> Double {
+        (latentProjection?.operations(positions: height * width) ?? 0)
+            + decoder.operations(positions: height * width)
+    }
+
     /// Mean and logarithm of the variance of a picture's latents, before they are scaled: [1, ⌊H/scale⌋, ⌊W/scale⌋, 2·L]
     /// for a picture [1, H, W, 3] from -1 to 1. Void when the pool's work is cancelled meanwhile.
     package func moments(of picture: FeatureMap, pool: ThreadPool) throws(ModelError) -> FeatureMap {
@@ -95,14 +101,14 @@ package struct AutoencoderKL: Sendable {
     /// Takes the weights `vae.*`, where they lie; every shape is checked.
     init(_ source: TensorSource, _ configuration: AutoencoderKLConfiguration) throws(ModelError) {
         self.configuration = configuration
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
         encoder = try EncoderHalf(source, configuration)
         decoder = try DecoderHalf(source, configuration)
         let latents = configuration.latentChannels
         momentProjection =
             configuration.projectsMoments
             ? try Convolution(source, "vae.quant_conv", inputs: 2 * latents, outputs: 2 * latents, kernel: 1) : nil
-        source.hasFixedRows = true
-        defer { source.hasFixedRows = false }
         latentProjection =
             configuration.projectsLatents
             ? try Convolution(source, "vae.post_quant_conv", inputs: latents, outputs: latents, kernel: 1) : nil
@@ -147,6 +153,11 @@ package struct AutoencoderKL: Sendable {
                 (norm, attention) = (nil, nil)
             }
             second = try AutoencoderKL.residual(source, "\(name).resnets.1", channels, channels, configuration)
+        }
+
+        func operations(positions: Int) -> Double {
+            first.operations(positions: positions) + second.operations(positions: positions)
+                + (attention?.operations(positions: positions, seen: positions) ?? 0)
         }
 
         func apply(_ map: FeatureMap, pool: ThreadPool) throws(ModelError) -> FeatureMap {
@@ -244,6 +255,19 @@ package struct AutoencoderKL: Sendable {
                 epsilon: AutoencoderKL.epsilon)
             output = try Convolution(
                 source, "vae.decoder.conv_out", inputs: channels, outputs: configuration.pictureChannels)
+        }
+
+        func operations(positions: Int) -> Double {
+            var sum = input.operations(positions: positions) + middle.operations(positions: positions)
+            var positions = positions
+            for level in levels {
+                sum += level.blocks.reduce(0) { $0 + $1.operations(positions: positions) }
+                if let resampling = level.resampling {
+                    positions *= 4
+                    sum += resampling.operations(positions: positions)
+                }
+            }
+            return sum + output.operations(positions: positions)
         }
 
         func apply(

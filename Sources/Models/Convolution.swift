@@ -169,6 +169,9 @@ struct Convolution: Sendable {
         }
     }
 
+    /// Multiplications and additions for so many positions of the result.
+    func operations(positions: Int) -> Double { 2 * Double(positions) * Double(weight.columns) * Double(outputs) }
+
     private func reserve(_ count: Int) throws(ModelError) -> FloatBuffer {
         guard let buffer = FloatBuffer(count: count) else {
             throw .outOfMemory(what: "a convolution", bytes: count * MemoryLayout<Float>.stride)

@@ -161,6 +161,16 @@ package struct DiffusionCheckpoint: Sendable {
         return placed
     }
 
+    /// What a GGUF's header says of parts with such configurations, and of the scheduler that was published.
+    package static func metadata(
+        unet: String, autoencoder: String
+    ) -> [(key: String, value: GGUFMetadataValue)] {
+        [
+            (unetKey, .string(unet)), (autoencoderKey, .string(autoencoder)),
+            (schedulerKey, .string(publishedScheduler)),
+        ]
+    }
+
     // MARK: What was published with Emu2-Gen
 
     private static let publishedUNet = """

@@ -33,6 +33,11 @@ struct ResidualBlock: Sendable {
             ? nil : try Convolution(source, "\(name).conv_shortcut", inputs: inputs, outputs: outputs, kernel: 1)
     }
 
+    /// Multiplications and additions for a map of so many positions; what is done once for a picture is left out.
+    func operations(positions: Int) -> Double {
+        [first, second, shortcut].compactMap(\.self).reduce(0) { $0 + $1.operations(positions: positions) }
+    }
+
     /// `time`: silu of each picture's time embedding, [B, E].
     func apply(_ map: FeatureMap, time embedding: [[Float]] = [], pool: ThreadPool) throws(ModelError) -> FeatureMap {
         let added = time.map { time in embedding.map { time.row($0, pool: pool) } }

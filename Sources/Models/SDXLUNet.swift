@@ -87,6 +87,38 @@ package struct SDXLUNet: Sendable {
         return try output.apply(map, after: outputNorm, pool: pool)
     }
 
+    /// Multiplications and additions of a prediction for one picture's latents of a size.
+    package func operations(height: Int, width: Int, contextTokens: Int) -> Double {
+        var size = (height: height, width: width)
+        var sizes = [size]
+        var positions: Int { size.height * size.width }
+        func blocks(_ level: Level) -> Double {
+            level.blocks.reduce(0) { sum, block in
+                sum + block.residual.operations(positions: positions)
+                    + (block.transformer?.operations(positions: positions, contextTokens: contextTokens) ?? 0)
+            }
+        }
+        var sum = input.operations(positions: positions) + output.operations(positions: positions)
+        for level in down {
+            sum += blocks(level)
+            if let resampling = level.resampling {
+                size = ((size.height + 1) / 2, (size.width + 1) / 2)
+                sizes.append(size)
+                sum += resampling.operations(positions: positions)
+            }
+        }
+        sum += middle.0.operations(positions: positions) + middle.2.operations(positions: positions)
+        sum += middle.1.operations(positions: positions, contextTokens: contextTokens)
+        for level in up {
+            size = sizes.removeLast()
+            sum += blocks(level)
+            if let resampling = level.resampling, let next = sizes.last {
+                sum += resampling.operations(positions: next.height * next.width)
+            }
+        }
+        return sum
+    }
+
     /// silu of the embedding of time, context and sizes for each picture, [B, E].
     private func timeEmbedding(_ timestep: Float, _ condition: Condition, _ pool: ThreadPool) -> [[Float]] {
         let steps = time.apply(sinusoids(timestep, features: configuration.levels[0].channels), pool: pool)
@@ -114,6 +146,8 @@ package struct SDXLUNet: Sendable {
     /// Takes the weights `unet.*`, where they lie; every shape is checked.
     init(_ source: TensorSource, _ configuration: SDXLUNetConfiguration) throws(ModelError) {
         self.configuration = configuration
+        source.hasFixedRows = true
+        defer { source.hasFixedRows = false }
         let (levels, timeWidth) = (configuration.levels, configuration.timeWidth)
         let (groups, epsilon) = (configuration.groups, configuration.epsilon)
         let firstChannels = levels[0].channels
@@ -146,8 +180,6 @@ package struct SDXLUNet: Sendable {
                 skipped.append(channels)
             }
             var resampling: Convolution?
-        source.hasFixedRows = true
-        defer { source.hasFixedRows = false }
             if index < levels.count - 1 {
                 resampling = try Convolution(
                     source, "\(name).downsamplers.0.conv", inputs: channels, outputs: channels, stride: 2,

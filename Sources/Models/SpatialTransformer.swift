@@ -57,6 +57,12 @@ struct SpatialTransformer: Sendable {
         output = try Linear(source, biased: "\(name).proj_out", outputs: channels, inputs: channels)
     }
 
+    /// Multiplications and additions for one picture of so many positions.
+    func operations(positions: Int, contextTokens: Int) -> Double {
+        (input.operations(rows: positions) + output.operations(rows: positions))
+            + blocks.reduce(0) { $0 + $1.operations(positions: positions, contextTokens: contextTokens) }
+    }
+
     /// Adds to the map in place.
     func apply(_ map: FeatureMap, context: DiffusionContext, pool: ThreadPool) throws(ModelError) {
         let rows = map.count * map.positions
@@ -98,6 +104,12 @@ private struct SpatialTransformerBlock: Sendable {
         up = try Linear(
             source, biased: "\(name).ff.net.0.proj", outputs: 8 * channels, inputs: channels)
         down = try Linear(source, biased: "\(name).ff.net.2", outputs: channels, inputs: 4 * channels)
+    }
+
+    func operations(positions: Int, contextTokens: Int) -> Double {
+        selfAttention.operations(positions: positions, seen: positions)
+            + contextAttention.operations(positions: positions, seen: contextTokens)
+            + up.operations(rows: positions) + down.operations(rows: positions)
     }
 
     func apply(_ workspace: SpatialWorkspace, context: DiffusionContext, pool: ThreadPool) throws(ModelError) {
@@ -156,6 +168,12 @@ struct SpatialAttention: Sendable {
         self.heads = heads
     }
 
+    /// Multiplications and additions for one picture whose positions see so many tokens.
+    func operations(positions: Int, seen: Int) -> Double {
+        query.operations(rows: positions) + key.operations(rows: seen) + value.operations(rows: seen)
+            + output.operations(rows: positions) + 4 * Double(positions) * Double(seen) * Double(query.weight.rows)
+    }
+
     /// x = Wo · attention(x), picture by picture.
     func apply(_ x: FeatureMap, context: DiffusionContext?, pool: ThreadPool) throws(ModelError) {
         let (positions, channels) = (x.positions, x.channels)
@@ -208,6 +226,9 @@ private final class SpatialWorkspace {
 }
 
 extension Linear {
+    /// Multiplications and additions for so many rows.
+    func operations(rows: Int) -> Double { 2 * Double(rows) * Double(weight.rows) * Double(weight.columns) }
+
     /// A projection whose bias must be there.
     init(_ source: TensorSource, biased name: String, outputs: Int, inputs: Int) throws(ModelError) {
         try self.init(

@@ -268,6 +268,42 @@ import Testing
         #expect((json["peak_rss_bytes"] as? Int ?? 0) > 1 << 20)
     }
 
+    @Test func drawingIsMeasured() throws {
+        let model = runner.folder.appendingPathComponent("gen.gguf").path
+        #expect(try runner.bench("synth", "--shape", "emu2-gen-tiny", "--type", "q8_0", "-o", model).status == 0)
+        let options = ["draw", "--model", model, "--size", "32x48", "--runs", "2", "--steps", "10", "--threads", "1"]
+        let result = try runner.start("bench", options).finish()
+        #expect(result.status == 0 && result.errorText == "", "\(result.errorText)")
+        let json = try #require(JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+        #expect(
+            Set(json.keys) == ["model", "width", "height", "steps", "threads", "runs", "results", "peak_rss_bytes"])
+        #expect(json["width"] as? Int == 32 && json["height"] as? Int == 48 && json["threads"] as? Int == 1)
+        let results = try #require(json["results"] as? [[String: Any]])
+        #expect(results.compactMap { $0["precision"] as? String } == ["fast", "exact"])
+        var operations = Set<Double>()
+        for (result, limits) in zip(results, [["int8", "bf16"], ["fp32", "fp32"]]) {
+            var picture = 0.0
+            for (part, (limit, times)) in zip(["step", "decoding"], zip(limits, [10.0, 1])) {
+                let content = try #require(result[part] as? [String: Any])
+                #expect(content["limit"] as? String == limit)
+                #expect((content["samples"] as? [Double])?.count == 2)
+                let seconds = try #require(content["seconds"] as? Double)
+                picture += times * seconds
+                let share = try #require(content["share_of_limit"] as? Double)
+                #expect(seconds > 0 && share > 0 && share < 1.5)
+                operations.insert(try #require(content["operations"] as? Double))
+            }
+            #expect(abs(try #require(result["picture_seconds"] as? Double) - picture) < 1e-6)
+        }
+        #expect(operations.count == 2, "the same work in both precisions")
+        let single = try runner.bench("draw", "--model", model, "--size", "32", "--runs", "1", "--precision", "exact")
+        #expect(single.text.contains("exact") && !single.text.contains("\"fast\""))
+        let odd = try runner.bench("draw", "--model", model, "--size", "33")
+        #expect(odd.status == 1 && odd.errorText.contains("--size") && odd.errorText.contains("multiples of 2"))
+        let blind = try runner.bench("draw", "--model", ProgramRunner.tinyModel)
+        #expect(blind.status == 1 && blind.errorText.contains("draws nothing"), "\(blind.errorText)")
+    }
+
     @Test func encodingIsMeasured() throws {
         let model = runner.folder.appendingPathComponent("emu2.gguf").path
         #expect(try runner.bench("synth", "--shape", "emu2-tiny", "--type", "f16", "-o", model).status == 0)

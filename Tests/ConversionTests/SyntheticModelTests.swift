@@ -60,6 +60,9 @@ import Testing
     @Test func theRealShapesHaveTheRealSizes() throws {
         #expect(try SyntheticModel(shape: "emu2").parameterCount == 36_906_513_152)
         #expect(try SyntheticModel(shape: "emu2-chat").parameterCount == 36_906_539_776)
+        // Emu2-Gen's UNet has 2,525,520,644, its autoencoder 83,653,863, as diffusers counts them.
+        #expect(try SyntheticModel(shape: "emu2-gen-decoder").parameterCount == 2_525_520_644 + 83_653_863)
+        #expect(try SyntheticModel(shape: "emu2-gen").parameterCount == 36_906_513_152 + 2_525_520_644 + 83_653_863)
         // TinyLlama's, with a head of its own.
         #expect(try SyntheticModel(shape: "llama-1.1b").parameterCount == 1_100_048_384)
         #expect(throws: ConversionError.unknownShape(name: "gpt", known: SyntheticModel.names)) {

@@ -8,7 +8,7 @@ package struct BenchCommand: AsyncParsableCommand {
         version: "emuchat \(emuchatVersion)",
         subcommands: [
             SpeedCommand.self, LimitsCommand.self, EncodeCommand.self, FeaturesCommand.self, PerplexityCommand.self,
-            ParityCommand.self, SessionsBenchCommand.self, SynthCommand.self, UICommand.self,
+            ParityCommand.self, DrawBenchCommand.self, SessionsBenchCommand.self, SynthCommand.self, UICommand.self,
         ])
 
     package init() {}

@@ -63,8 +63,9 @@ struct SynthCommand: AsyncParsableCommand {
             }
         case .checkpoint:
             guard elementType != nil else { throw ValidationError("--type of a checkpoint must be f32, f16 or bf16.") }
-            guard shape.hasPrefix("emu2") else {
-                throw ValidationError("A checkpoint can have the shape emu2, emu2-chat or emu2-tiny.")
+            guard SyntheticModel.checkpointNames.contains(shape) else {
+                throw ValidationError(
+                    "A checkpoint can have the shape \(SyntheticModel.checkpointNames.joined(separator: ", ")).")
             }
         }
     }

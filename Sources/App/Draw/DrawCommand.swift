@@ -189,10 +189,7 @@ struct SizeArgument: ExpressibleByArgument, Equatable {
     }
 
     init?(argument: String) {
-        let numbers = argument.split(whereSeparator: { "xX×".contains($0) }).map { Int($0) }
-        guard (1...2).contains(numbers.count), let width = numbers[0], let height = numbers[numbers.count - 1],
-            width > 0, height > 0
-        else { return nil }
-        self.init(width: width, height: height)
+        guard let size = DrawingOptions.size(argument), size.width > 0, size.height > 0 else { return nil }
+        self.init(width: size.width, height: size.height)
     }
 }
