@@ -14,11 +14,15 @@ struct AskCommand: AsyncParsableCommand {
         discussion: """
             Pictures come first, then the clip, then the prompt; [Image #1] in the prompt places a picture instead. \
             Without PROMPT, or with -, the prompt is read from standard input.
+
+            With --interleaved the path of each picture that the answer draws stands on a line of its own where the \
+            picture belongs, or why there is none; the words behind it follow when it is written.
             """)
 
     @OptionGroup var model: ModelArguments
     @OptionGroup var sampling: SamplingArguments
     @OptionGroup var memory: MemoryArguments
+    @OptionGroup var interleaving: InterleavedArguments
 
     @Option(help: ArgumentHelp("What the model is told about its role.", valueName: "text"))
     var system: String?
@@ -61,6 +65,9 @@ struct AskCommand: AsyncParsableCommand {
     var prompt: String?
 
     func validate() throws {
+        if interleaving.interleaved, let beams = sampling.beams, beams > 1 {
+            throw ValidationError("--interleaved takes no beams: each would draw pictures of its own.")
+        }
         if !(1...10_000).contains(frames) { throw ValidationError("--frames must be 1 to 10000.") }
         if messages != nil, prompt != nil || system != nil || !image.isEmpty || video != nil {
             throw ValidationError(
@@ -83,6 +90,7 @@ struct AskCommand: AsyncParsableCommand {
     func run() async throws {
         // What can be wrong with the input is told before a model is loaded.
         let prompt = try readPrompt()
+        try AnswerPictureFiles.check(interleaving.wanted, output: interleaving.expandedOutput)
         if let examples {
             let set = try withExampleErrors { () throws(ExampleError) in try ExampleSets.users.load(examples) }
             if set.isEmpty { throw CommandError.failed(ExampleError.isEmpty(examples).description) }
@@ -98,13 +106,20 @@ struct AskCommand: AsyncParsableCommand {
 
         let asked = prompt.showing(try await exampleMessages(for: prompt, engine))
         let exampleMedia = asked.media.count - prompt.media.count
-        let run = engine.generate(asked, options: sampling.options(over: engine.loadedModel.defaultOptions))
+        let run = engine.generate(asked, options: options(engine))
         let interruption = Interruption { run.cancel() }
         defer { interruption.end() }
         var report = AskReport(model: engine.model, loadSeconds: loadSeconds)
         report.groundedPicture = prompt.groundedPicture
         report.exampleMedia = exampleMedia
         var progress = ProgressLine()
+        var drawing = DrawingLine()
+        var pictures = AnswerPictureFiles(
+            interleaving.wanted, output: interleaving.expandedOutput, prompt: prompt.lastWords, model: engine.model.name
+        )
+        if interleaving.interleaved, let obstacle = engine.model.interleavingObstacle {
+            StandardError.write("emuchat: \(SanitizedText.clean(obstacle, newlines: .joined)).\n")
+        }
         var places = grounding && engine.model.givesBoxes == true ? GroundedAnswer() : nil
         if grounding && places == nil { StandardError.write(noBoxesNote(engine.model)) }
         for await event in run.events {
@@ -119,21 +134,49 @@ struct AskCommand: AsyncParsableCommand {
             case .provisional:
                 break
             case .token(let token):
-                let text = places?.append(token.text) ?? token.text
+                drawing.clear()
+                let text = pictures.append(places?.append(token.text) ?? token.text)
+                if !json { try StandardOutput.write(text) }
+            case .picture(let number, let event):
+                if case .progress(let now) = event {
+                    drawing.prefix = "picture \(number + 1): "
+                    drawing.show(now)
+                    continue
+                }
+                drawing.clear()
+                let text = pictures.take(number, event)
                 if !json { try StandardOutput.write(text) }
             case .finished(let summary):
                 progress.clear()
                 let rest = places.map { _ in places?.append(summary.remainingText) ?? "" } ?? summary.remainingText
                 let end = places?.finish() ?? ""
-                if !json { try StandardOutput.write(rest + end + "\n") }
+                let text = pictures.append(rest + end)
+                if !json { try StandardOutput.write(text + pictures.end()) }
             case .failed(let failure):
                 progress.clear()
                 throw CommandError.failed(failure.description)
             }
         }
+        report.pictures = interleaving.interleaved ? pictures.pictures : nil
         if let places, !json { StandardError.write(placesNote(places, prompt)) }
         if json { try StandardOutput.writeJSON(report.content(digest: await engine.modelDigest())) }
         if report.finishReason == .cancelled { throw CommandError.interrupted }
+        // Of a model that has nothing to draw with it was told before.
+        if engine.model.drawing != nil, !pictures.failed.isEmpty { throw CommandError.failed(failedPictures(pictures)) }
+    }
+
+    private func options(_ engine: InferenceEngine) -> GenerationOptions {
+        let opensPictures = interleaving.interleaved && engine.model.opensPictures == true
+        var options = sampling.options(
+            over: opensPictures ? GenerationPreset.interleaved.options : engine.loadedModel.defaultOptions)
+        if opensPictures { options.pictures = interleaving.wanted }
+        return options
+    }
+
+    private func failedPictures(_ pictures: AnswerPictureFiles) -> String {
+        let numbers = pictures.failed.map { "\($0)" }.joined(separator: ", ")
+        return "not drawn: \(pictures.failed.count == 1 ? "picture" : "pictures") \(numbers) of "
+            + "\(pictures.pictures.count)"
     }
 
     private func readPrompt() throws(CommandError) -> Prompt {

@@ -10,6 +10,8 @@ struct AskReport {
     var groundedPicture: (number: Int, image: PixelImage)?
     /// Pictures and clips of examples, which stand before those of the question and have no number.
     var exampleMedia = 0
+    /// The answer's own pictures, where it was allowed some.
+    var pictures: [AnswerPictureFiles.Picture]?
     private var start: GenerationStart?
     private var tokens: [GeneratedToken] = []
     private var summary: GenerationSummary?
@@ -24,7 +26,7 @@ struct AskReport {
         case .started(let start): self.start = start
         case .token(let token): tokens.append(token)
         case .finished(let summary): self.summary = summary
-        case .progress, .provisional, .failed: break
+        case .progress, .provisional, .picture, .failed: break
         }
     }
 
@@ -54,10 +56,14 @@ struct AskReport {
             tokens: tokens.map(\.id), logprobs: tokens.map(\.logProbability),
             prompt_tokens: start?.promptTokens.count ?? 0, reused_tokens: start?.reusedTokens ?? 0,
             generated_tokens: tokens.count,
+            pictures: pictures?.map {
+                Content.Picture(path: $0.path, problem: $0.problem, seed: $0.seed, text_offset: $0.textOffset)
+            },
             unseen_images: (start?.unseenMedia ?? []).map { $0 - exampleMedia }.filter { $0 > 0 },
             seconds: Content.Seconds(
                 load: loadSeconds, images: start?.imageSeconds ?? 0, prefill: start?.prefillSeconds ?? 0,
-                first_token: summary?.firstTokenSeconds ?? 0, total: summary?.totalSeconds ?? 0),
+                first_token: summary?.firstTokenSeconds ?? 0, total: summary?.totalSeconds ?? 0,
+                pictures: pictures.map { _ in summary?.pictureSeconds ?? 0 }),
             kernel: model.kernel, precision: model.precision)
     }
 
@@ -77,6 +83,7 @@ struct AskReport {
         let prompt_tokens: Int
         let reused_tokens: Int
         let generated_tokens: Int
+        let pictures: [Picture]?
         let unseen_images: [Int]
         let seconds: Seconds
         let kernel: String
@@ -92,12 +99,23 @@ struct AskReport {
             let bottom: Int
         }
 
+        /// A picture in the midst of the text.
+        struct Picture: Encodable {
+            let path: String?
+            let problem: String?
+            let seed: UInt64
+            /// UTF-8 bytes of `text` before it.
+            let text_offset: Int
+        }
+
         struct Seconds: Encodable {
             let load: Double
             let images: Double
             let prefill: Double
             let first_token: Double
             let total: Double
+            /// For predicting and drawing the answer's own pictures.
+            let pictures: Double?
         }
     }
 }

@@ -156,7 +156,7 @@ package struct SamplingArguments: ParsableArguments {
     var stop: [String] = []
 
     enum Preset: String, ExpressibleByArgument, CaseIterable {
-        case long, short, greedy
+        case long, short, greedy, interleaved
 
         static var help: String {
             let presets = GenerationPreset.all.map { "\($0.name): \($0.summary)" }
@@ -168,6 +168,7 @@ package struct SamplingArguments: ParsableArguments {
             case .long: GenerationPreset.long.options
             case .short: GenerationPreset.short.options
             case .greedy: .greedy
+            case .interleaved: GenerationPreset.interleaved.options
             }
         }
     }

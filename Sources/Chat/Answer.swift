@@ -180,7 +180,7 @@ package struct DrawnPictures: Sendable, Equatable {
 package struct AnswerRecording: Sendable, Equatable {
     private let base: Message
     private var answer: Answer
-    private var text = ""
+    private var words = AnswerParts()
     private var media: [Part] = []
 
     /// - Parameter created: when the generation began; tokens' times count from here.
@@ -192,7 +192,7 @@ package struct AnswerRecording: Sendable, Equatable {
     /// The message as it stands so far.
     package var message: Message {
         var message = base
-        message.parts = media.isEmpty ? [.text(text)] : media
+        message.parts = media.isEmpty ? words.all : media
         message.answer = answer
         return message
     }
@@ -208,8 +208,21 @@ package struct AnswerRecording: Sendable, Equatable {
         answer.tokenIDs.append(id)
         answer.tokenMilliseconds.append(max(milliseconds, answer.tokenMilliseconds.last ?? 0))
         answer.tokenTextLengths.append(piece.utf8.count)
-        text += piece
+        words.append(piece)
     }
+
+    /// Takes a picture that the last token opened, or what there is of it by now; false when it has no place.
+    @discardableResult
+    package mutating func take(_ picture: PredictedPicture, number: Int) -> Bool {
+        if number == words.pictures.count, number < AnswerPictures.greatestCount {
+            words.append(picture)
+            return true
+        }
+        return words.replace(number, with: picture)
+    }
+
+    /// What there is of the pictures among the words.
+    package var pictures: [PredictedPicture] { words.pictures }
 
     package mutating func take(_ drawn: DrawnPictures) {
         media = drawn.pictures.map { .image($0) }
@@ -225,6 +238,10 @@ package struct AnswerRecording: Sendable, Equatable {
         answer.totalMilliseconds = max(milliseconds, answer.tokenMilliseconds.last ?? 0)
         answer.wasInterrupted = wasInterrupted
         if let modelDigest { answer.model.sha256 = modelDigest }
-        text += remainingText
+        words.append(remainingText)
+        for (number, var picture) in words.pictures.enumerated() where picture.image == nil && picture.problem == nil {
+            picture.problem = wasInterrupted ? PredictedPicture.interrupted : PictureEvent.stopped
+            _ = words.replace(number, with: picture)
+        }
     }
 }

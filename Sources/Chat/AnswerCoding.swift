@@ -179,7 +179,7 @@ extension Answer.Dropped {
 extension GenerationOptions {
     /// The options under the names that the command line uses.
     package var json: JSONValue {
-        .object([
+        var fields: JSONObject = [
             "max_tokens": maximumTokens.map { .integer(Int64($0)) } ?? .null,
             "temperature": .double(temperature),
             "top_k": .integer(Int64(topK)),
@@ -190,7 +190,9 @@ extension GenerationOptions {
             "length_penalty": .double(lengthPenalty),
             "seed": seed.map { .unsigned($0) } ?? .null,
             "stop": .array(stopStrings.map { .string($0) }),
-        ])
+        ]
+        if pictures != .none { fields["pictures"] = pictures.json }
+        return .object(fields)
     }
 
     /// Missing options have their usual values.
@@ -206,6 +208,9 @@ extension GenerationOptions {
         beamCount = try fields.optionalInteger("beams", in: 1...1_000_000) ?? beamCount
         lengthPenalty = try fields.optionalDouble("length_penalty") ?? lengthPenalty
         seed = try fields.optionalUnsigned("seed")
+        if let value = fields.take("pictures") {
+            pictures = try AnswerPictures(json: value, path: fields.path("pictures"))
+        }
         guard fields.has("stop") else { return }
         var texts = [String]()
         for (index, element) in try fields.elements("stop", limit: 10_000).enumerated() {

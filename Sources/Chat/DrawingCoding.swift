@@ -34,6 +34,25 @@ extension Answer.Drawing {
     }
 }
 
+extension AnswerPictures {
+    var json: JSONValue {
+        .object([
+            "most": .integer(Int64(most)), "width": .integer(Int64(width)), "height": .integer(Int64(height)),
+            "steps": .integer(Int64(steps)), "guidance": .double(Double(guidance)),
+        ])
+    }
+
+    init(json: JSONValue, path: String) throws(SessionFormatError) {
+        let largest = SessionLimits.largestNumber
+        var fields = try FieldReader(json, path: path)
+        self.init(
+            most: try fields.integer("most", in: 0...Self.greatestCount),
+            width: try fields.integer("width", in: 1...largest), height: try fields.integer("height", in: 1...largest),
+            steps: try fields.integer("steps", in: 1...largest),
+            guidance: Float(try fields.optionalDouble("guidance") ?? 1))
+    }
+}
+
 extension FieldReader {
     /// `withheld`, numbers of pictures in order; none where it is missing.
     mutating func withheldPictures(of count: Int) throws(SessionFormatError) -> [Int] {

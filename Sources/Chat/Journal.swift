@@ -12,7 +12,7 @@ enum Journal {
 
     /// What a line tells.
     enum Event: String, CaseIterable {
-        case journal, message, show, title, begin, token, end, discard
+        case journal, message, show, title, begin, token, picture, end, discard
     }
 
     static func header() -> [UInt8] {
@@ -38,6 +38,12 @@ enum Journal {
         line(
             .token,
             ["id": .integer(Int64(id)), "text": .string(text), "milliseconds": .integer(Int64(milliseconds))])
+    }
+
+    /// What there is of a picture, counted from 0, among the answer's words; the first such line stands behind the token
+    /// that opened it.
+    static func picture(_ picture: PredictedPicture, number: Int) -> [UInt8] {
+        line(.picture, ["number": .integer(Int64(number)), "part": Part(.predicted(picture)).json])
     }
 
     /// The end of an answer, with the pictures that it drew.

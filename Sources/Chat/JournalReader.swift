@@ -81,6 +81,7 @@ struct JournalReader {
             session.title = title
         case .begin: try readBegin(&fields)
         case .token: try readToken(&fields)
+        case .picture: try readPicture(&fields)
         case .end: try readEnd(&fields)
         case .discard:
             running = nil
@@ -148,6 +149,19 @@ struct JournalReader {
         let text = try fields.string("text")
         let milliseconds = try fields.integer("milliseconds", in: 0...SessionLimits.largestNumber)
         running?.append(id: Int32(clamping: id), text: text, milliseconds: milliseconds)
+    }
+
+    private mutating func readPicture(_ fields: inout FieldReader) throws(SessionFormatError) {
+        if skipsTokens { return }
+        guard var recording = running else { throw fields.wrong("event", "\"begin\" before it", .string("picture")) }
+        let number = try fields.integer("number", in: 0...AnswerPictures.greatestCount - 1)
+        guard let part = fields.take("part"),
+            let picture = try Part(json: part, path: fields.path("part")).predicted
+        else { throw fields.wrong("part", "a picture among an answer's words", nil) }
+        guard recording.take(picture, number: number) else {
+            throw fields.wrong("number", "that of a picture before, or the next", .integer(Int64(number)))
+        }
+        running = recording
     }
 
     private mutating func readEnd(_ fields: inout FieldReader) throws(SessionFormatError) {

@@ -9,6 +9,8 @@ package struct ReplayEvent: Sendable, Equatable {
         case answerBegan(Message)
         /// A token's words join the answer; empty when the token completed none. `tokenIndex` is nil for the words at the end.
         case textAdded(messageID: Int, tokenIndex: Int?, text: String)
+        /// A picture that the model opened among the words joins them, as it is in the end.
+        case pictureOpened(messageID: Int, PredictedPicture)
         /// Pictures that the answer drew join it: all of its parts as they are in the end.
         case picturesAdded(messageID: Int, [Part])
         case answerEnded(messageID: Int, FinishReason, wasInterrupted: Bool)
@@ -66,7 +68,7 @@ package struct ReplayTimeline: Sendable, Equatable {
         events.first { event in
             switch event.kind {
             case .messageAppeared(let message), .answerBegan(let message): message.id == id
-            case .textAdded, .picturesAdded, .answerEnded: false
+            case .textAdded, .pictureOpened, .picturesAdded, .answerEnded: false
             }
         }?.milliseconds
     }
@@ -85,21 +87,23 @@ package struct ReplayTimeline: Sendable, Equatable {
     /// The conversation after the first events.
     package func messages(afterEvents count: Int) -> [Message] {
         var messages = [Message]()
-        var text = ""
+        var words = AnswerParts()
         var pictures = [Part]()
         for event in events.prefix(max(0, count)) {
             switch event.kind {
             case .messageAppeared(let message):
                 messages.append(message)
             case .answerBegan(let message):
-                (text, pictures) = ("", [])
+                (words, pictures) = (AnswerParts(), [])
                 messages.append(message)
             case .textAdded(_, _, let piece):
-                text += piece
+                words.append(piece)
+            case .pictureOpened(_, let picture):
+                words.append(picture)
             case .picturesAdded(_, let parts):
                 pictures = parts
             case .answerEnded(_, let reason, let wasInterrupted):
-                Self.update(&messages, text, pictures)
+                Self.update(&messages, words, pictures)
                 if let last = messages.indices.last {
                     messages[last].answer?.finishReason = reason
                     messages[last].answer?.wasInterrupted = wasInterrupted
@@ -107,16 +111,16 @@ package struct ReplayTimeline: Sendable, Equatable {
             }
         }
         if messages.last?.answer != nil, messages.last?.answer?.finishReason == nil {
-            Self.update(&messages, text, pictures)
+            Self.update(&messages, words, pictures)
         }
         return messages
     }
 
-    private static func update(_ messages: inout [Message], _ text: String, _ pictures: [Part]) {
+    private static func update(_ messages: inout [Message], _ words: AnswerParts, _ pictures: [Part]) {
         guard let last = messages.indices.last else { return }
         // What is drawn has no words that its pictures would take the place of.
-        let words: [Part] = messages[last].answer?.drawing == nil ? [.text(text)] : []
-        messages[last].parts = pictures.isEmpty ? words : pictures
+        let parts = messages[last].answer?.drawing == nil ? words.all : []
+        messages[last].parts = pictures.isEmpty ? parts : pictures
     }
 }
 
@@ -148,16 +152,24 @@ private struct TimelineBuilder {
         beginning.answer?.wasInterrupted = false
         let start = now
         emit(.answerBegan(beginning))
+        let predicted = message.predictedPictures
         let cut = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)
         for (index, (piece, time)) in zip(cut?.pieces ?? [], answer.tokenMilliseconds).enumerated() {
             now = max(now, start + min(time, Self.longestAnswer))
             emit(.textAdded(messageID: message.id, tokenIndex: index, text: piece))
+            for picture in predicted where picture.token == index {
+                emit(.pictureOpened(messageID: message.id, picture))
+            }
         }
         let end = min(answer.totalMilliseconds ?? answer.tokenMilliseconds.last ?? 0, Self.longestAnswer)
         now = max(now, start + end)
         let rest = cut?.rest ?? message.text
         if !rest.isEmpty { emit(.textAdded(messageID: message.id, tokenIndex: nil, text: rest)) }
-        let hasPictures = message.parts.contains { if case .text = $0.content { false } else { true } }
+        // Of no token that is there.
+        for picture in predicted where picture.token >= (cut?.pieces.count ?? 0) {
+            emit(.pictureOpened(messageID: message.id, picture))
+        }
+        let hasPictures = message.parts.contains { !$0.isText && $0.predicted == nil }
         if hasPictures { emit(.picturesAdded(messageID: message.id, message.parts)) }
         emit(
             .answerEnded(

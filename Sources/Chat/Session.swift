@@ -215,6 +215,8 @@ package struct Part: Sendable, Equatable {
         case text(String)
         case image(StoredImage)
         case video(StoredVideo)
+        /// A picture of the model's own among the words of an answer.
+        case predicted(PredictedPicture)
     }
 
     package var content: Content

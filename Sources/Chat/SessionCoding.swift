@@ -127,13 +127,11 @@ extension Part {
             fields["type"] = .string("text")
             fields["text"] = .string(text)
         case .image(let image):
-            fields["type"] = .string("image")
-            fields["sha256"] = .string(image.file.sha256)
-            fields["file"] = .string(image.file.relativePath)
-            fields["name"] = .string(image.name)
-            fields["width"] = .integer(Int64(image.width))
-            fields["height"] = .integer(Int64(image.height))
-            fields["format"] = .string(image.format)
+            fields = fields.merging(image.fields) { $1 }
+        case .predicted(let picture):
+            let shown = picture.image?.fields ?? ["type": .string("text"), "text": .string("")]
+            fields = fields.merging(shown) { $1 }
+            fields[PredictedPicture.key] = picture.json
         case .video(let video):
             fields["type"] = .string("video")
             fields["name"] = .string(video.name)
@@ -154,14 +152,20 @@ extension Part {
         let content: Content
         switch try fields.choice("type", Kind.allCases) {
         case .text:
-            content = .text(try fields.string("text"))
+            let text = try fields.string("text")
+            let predicted = try Self.predicted(&fields, image: nil)
+            // Words are never a picture's.
+            guard predicted == nil || text.isEmpty else {
+                throw fields.wrong("text", "no words in a picture's place", .string(text))
+            }
+            content = predicted.map { .predicted($0) } ?? .text(text)
         case .image:
-            content = .image(
-                StoredImage(
-                    file: try StoredFile(from: &fields), name: try fields.optionalString("name") ?? "",
-                    width: try fields.integer("width", in: 1...SessionLimits.pictureSide),
-                    height: try fields.integer("height", in: 1...SessionLimits.pictureSide),
-                    format: try fields.string("format")))
+            let image = StoredImage(
+                file: try StoredFile(from: &fields), name: try fields.optionalString("name") ?? "",
+                width: try fields.integer("width", in: 1...SessionLimits.pictureSide),
+                height: try fields.integer("height", in: 1...SessionLimits.pictureSide),
+                format: try fields.string("format"))
+            content = try Self.predicted(&fields, image: image).map { .predicted($0) } ?? .image(image)
         case .video:
             let name = try fields.optionalString("name") ?? ""
             let width = try fields.integer("width", in: 1...SessionLimits.pictureSide)
@@ -179,6 +183,23 @@ extension Part {
                     frameCount: frameCount, frames: frames))
         }
         self.init(content, unknown: fields.rest)
+    }
+
+    private static func predicted(
+        _ fields: inout FieldReader, image: StoredImage?
+    ) throws(SessionFormatError) -> PredictedPicture? {
+        guard let value = fields.take(PredictedPicture.key) else { return nil }
+        return try PredictedPicture(json: value, image: image, path: fields.path(PredictedPicture.key))
+    }
+}
+
+extension StoredImage {
+    fileprivate var fields: JSONObject {
+        [
+            "type": .string("image"), "sha256": .string(file.sha256), "file": .string(file.relativePath),
+            "name": .string(name), "width": .integer(Int64(width)), "height": .integer(Int64(height)),
+            "format": .string(format),
+        ]
     }
 }
 

@@ -50,7 +50,7 @@ package enum SessionNaming {
         }
         for part in parts {
             switch part.content {
-            case .text: continue
+            case .text, .predicted: continue
             case .image(let image):
                 return image.name.isEmpty ? "a picture" : String(printable(image.name[...]).prefix(60))
             case .video(let video): return video.name.isEmpty ? "a clip" : String(printable(video.name[...]).prefix(60))

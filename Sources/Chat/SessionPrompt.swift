@@ -12,9 +12,11 @@ package struct BranchPrompt: Sendable, Equatable {
     package let dropped: Answer.Dropped?
 
     /// The same prompt with the beginning of its answer, which the model goes on with.
-    package func continuing(_ beginning: AnswerBeginning) -> BranchPrompt {
+    package func continuing<Failure: Error>(
+        _ beginning: AnswerBeginning, picture: (StoredFile) throws(Failure) -> PixelImage
+    ) throws(Failure) -> BranchPrompt {
         var prompt = prompt
-        prompt.messages.append(beginning.promptMessage)
+        prompt.messages.append(try beginning.promptMessage(picture: picture))
         return BranchPrompt(prompt: prompt, messageIDs: messageIDs, mediaNumbers: mediaNumbers, dropped: dropped)
     }
 
@@ -144,6 +146,7 @@ extension Message {
             switch part.content {
             case .text: false
             case .image: true
+            case .predicted(let picture): picture.image != nil
             case .video(let video): !video.frames.isEmpty
             }
         }
@@ -162,6 +165,15 @@ extension Message {
                 if !text.isEmpty { result.append(.text(text)) }
             case .image(let image):
                 if withMedia { result.append(.image(try picture(image.file))) }
+            case .predicted(let predicted):
+                guard withMedia else { continue }
+                let image = try predicted.image.map { image throws(Failure) in try picture(image.file) }
+                if let context = predicted.context {
+                    result.append(.predicted(PredictedImage(image: image, context: context)))
+                } else if let image {
+                    result.append(.image(image))
+                }
+            // One whose embeddings are not all there is nothing that the model has said.
             case .video(let video):
                 guard withMedia else { continue }
                 var frames = [VideoFrame]()

@@ -152,6 +152,16 @@ package final class SessionWriter: Sendable {
         }
     }
 
+    /// Records what there is of a picture, counted from 0, among the answer's words.
+    package func record(_ picture: PredictedPicture, number: Int) throws(SessionError) {
+        try locked { state throws(SessionError) in
+            guard state.recording != nil else { throw .noAnswerIsRunning(name: state.name) }
+            state.recording?.take(picture, number: number)
+            Self.queue(Journal.picture(picture, number: number), &state)
+            try Self.writePending(&state, store)
+        }
+    }
+
     /// Ends the answer, makes it part of the session, and returns the session.
     ///
     /// On failure the answer is in `session` and, as far as the disk took it, in the journal; `save` tries again.

@@ -32,6 +32,8 @@ package enum Action: Sendable {
     case pictureDrawn(number: Int, PictureFacts)
     /// Of the running drawing the picture `which`, from 1, is withheld; what there was of it in the place `number` goes.
     case pictureWithheld(number: Int, which: Int)
+    /// A picture that the model opened in its answer will not be drawn; why, in words.
+    case pictureNotDrawn(number: Int, String)
 
     /// The question of `Effect.startGeneration` does not fit into the context, and nothing was sent. Of the conversation
     /// this many of the oldest turns had been left out before.
@@ -46,7 +48,7 @@ package enum Action: Sendable {
     /// Items became messages of the session.
     case messagesPlaced([ConversationItem.ID: BranchPlace])
     /// The running answer goes on with this text.
-    case answerResumed(text: String)
+    case answerResumed([ConversationItem.Part], [Int: PictureFacts])
     /// What came of a request about examples: a short answer, or a text to read.
     case examplesTold(String, isNote: Bool)
     case examplesFailed(String)

@@ -67,6 +67,11 @@ enum SettingCommands {
             throw .wrongValue(option: name, value: value, range: setting.range)
         }
         state.inputNote = "\(name) is now \(setting.show(state.options))"
+        if name == "interleaved", state.options.pictures.areWanted,
+            let obstacle = state.loadedModel?.interleavingObstacle
+        {
+            state.inputNote? += "; \(obstacle)"
+        }
         return [.saveSettings(systemText: state.systemText, state.options)]
     }
 
@@ -86,6 +91,7 @@ enum SettingCommands {
         state.options = preset.options
         // Neither says how an answer is chosen, but which one and where it ends.
         (state.options.seed, state.options.stopStrings) = (before.seed, before.stopStrings)
+        if preset.options.beamCount == 1 { state.options.pictures = before.pictures }
         state.inputNote = "\(name): \(preset.summary)"
         return [.saveSettings(systemText: state.systemText, state.options)]
     }
@@ -93,7 +99,7 @@ enum SettingCommands {
     /// The options that a preset can say.
     private static func plain(_ options: GenerationOptions) -> GenerationOptions {
         var options = options
-        (options.seed, options.stopStrings) = (nil, [])
+        (options.seed, options.stopStrings, options.pictures) = (nil, [], .none)
         return options
     }
 

@@ -20,11 +20,14 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
         case picture(Int)
         /// The clip with this number; pictures and clips are numbered together.
         case clip(Int)
+        /// The place of a picture that the model opened and nobody could draw, in words that say so.
+        case undrawn(String)
 
         /// What stands for it in text; empty for text itself.
         package var placeholder: String {
             switch self {
             case .text: ""
+            case .undrawn(let words): words
             case .picture(let number): Picture.placeholder(number)
             case .clip(let number): Picture.placeholder(number, isClip: true)
             }
@@ -125,7 +128,7 @@ package struct ConversationItem: Identifiable, Equatable, Sendable {
     package var pictureNumbers: [Int] {
         parts.compactMap { part in
             switch part {
-            case .text: nil
+            case .text, .undrawn: nil
             case .picture(let number), .clip(let number): number
             }
         }

@@ -62,11 +62,8 @@ enum DrawReducer {
     private static func change(_ drawing: inout DrawingOptions, _ name: String, _ value: String) -> Bool {
         switch name {
         case "size":
-            let sides = value.split(omittingEmptySubsequences: false) { "xX×".contains($0) }.map { Int($0) }
-            guard (1...2).contains(sides.count), let width = sides[0], let height = sides[sides.count - 1] else {
-                return false
-            }
-            (drawing.width, drawing.height) = (width, height)
+            guard let size = DrawingOptions.size(value) else { return false }
+            (drawing.width, drawing.height) = size
         case "steps":
             guard let steps = Int(value) else { return false }
             drawing.steps = steps
@@ -140,12 +137,19 @@ enum DrawReducer {
 
     // MARK: While it is drawn
 
-    /// Numbers for the pictures of a question, so that nothing else takes them.
-    static func reserveNumbers(_ state: inout AppState, for question: ConversationItem) -> [Int] {
-        guard let drawing = question.drawing else { return [] }
-        let numbers = Array(state.nextPictureNumber..<state.nextPictureNumber + drawing.count)
+    /// Numbers for the pictures of a question's answer, so that nothing else takes them.
+    static func reserveNumbers(
+        _ state: inout AppState, for question: ConversationItem, origin: QuestionOrigin
+    ) -> [Int] {
+        var count = question.drawing?.count ?? 0
+        if question.drawing == nil {
+            if state.loadedModel?.opensPictures == true { count = state.options.pictures.most }
+            // What the answer takes over from another may have pictures as well.
+            if case .continued = origin { count += AnswerPictures.greatestCount }
+        }
+        let numbers = Array(state.nextPictureNumber..<state.nextPictureNumber + count)
         for number in numbers { state.pictures[number] = Picture(number: number, path: "") }
-        state.nextPictureNumber += drawing.count
+        state.nextPictureNumber += count
         return numbers
     }
 
@@ -157,8 +161,21 @@ enum DrawReducer {
     }
 
     static func progressed(_ state: inout AppState, _ progress: DrawingProgress) {
-        if state.answer?.drawing?.stage != progress.stage { state.answer?.progressSince = state.now }
+        let before = state.answer?.drawing
+        if before?.stage != progress.stage || before?.place != progress.place {
+            state.answer?.progressSince = state.now
+        }
         state.answer?.drawing = progress
+    }
+
+    /// Says in the place of a picture that it will not be drawn.
+    static func notDrawn(_ state: inout AppState, _ number: Int, _ problem: String) {
+        guard let answer = state.answer, let index = state.index(of: answer.itemID),
+            answer.drawnNumbers.contains(number),
+            let place = state.items[index].parts.firstIndex(of: .picture(number))
+        else { return }
+        state.items[index].parts[place] = .undrawn(AnswerPictures.undrawn(problem))
+        state.pictures[number] = Picture(number: number, path: "")
     }
 
     /// Shows a picture, or what it looks like by now, in its place in the answer.

@@ -73,7 +73,7 @@ enum GenerationReducer {
             grounding: grounding?.shown)
         state.nextItemID += 1
         state.items.insert(answer, at: index + 1)
-        let drawnNumbers = DrawReducer.reserveNumbers(&state, for: state.items[index])
+        let drawnNumbers = DrawReducer.reserveNumbers(&state, for: state.items[index], origin: origin)
         state.answer = AppState.RunningAnswer(
             itemID: answer.id, questionID: id, startedAt: state.now, progressSince: state.now, tokens: 0,
             lastTokenSeconds: 0, isStopping: false, origin: origin, beginning: text)
@@ -89,12 +89,17 @@ enum GenerationReducer {
         ]
     }
 
-    /// The answer begins with exactly this.
-    static func resumed(_ state: inout AppState, _ text: String) {
+    /// The answer begins with exactly this; of its pictures these facts are known.
+    static func resumed(
+        _ state: inout AppState, _ parts: [ConversationItem.Part], _ facts: [Int: PictureFacts]
+    ) {
         guard let answer = state.answer, let index = state.index(of: answer.itemID) else { return }
+        let text = parts.map { if case .text(let text) = $0 { text } else { "" } }.joined()
         let shown = GroundingReducer.restart(&state.items[index], text)
         state.answer?.beginning = text
-        state.items[index].parts = shown.isEmpty ? [] : [.text(shown)]
+        for (number, facts) in facts { state.pictures[number]?.content = .ready(facts) }
+        let isText = parts.allSatisfy { if case .text = $0 { true } else { false } }
+        state.items[index].parts = !isText ? parts : shown.isEmpty ? [] : [.text(shown)]
     }
 
     /// Stops the running answer; false when there is none.
@@ -125,6 +130,7 @@ enum GenerationReducer {
             case .text(let text): text.map { .character($0) }
             case .picture(let number): [.picture(number)]
             case .clip(let number): [.clip(number)]
+            case .undrawn(let words): words.map { .character($0) }
             }
         }
         return command.map { .character($0) } + parts
@@ -148,8 +154,13 @@ enum GenerationReducer {
             let shown = GroundingReducer.restart(&state.items[index], answer.beginning + text)
             state.items[index].parts = [.text(shown)]
             state.noteNewText()
+        case .picture(_, .predicted):
+            // Its embeddings stand in the context like a picture's that was seen; the token that opened it counts itself.
+            state.contextTokens = (state.contextTokens ?? 0) + max(0, (state.loadedModel?.mediaCost.image ?? 1) - 1)
+        case .picture: break
         case .token(let token):
             state.answer?.progress = nil
+            state.answer?.drawing = nil
             if state.answer?.isProvisional == true {
                 state.answer?.isProvisional = false
                 let shown = GroundingReducer.restart(&state.items[index], answer.beginning)

@@ -111,6 +111,8 @@ struct BodyLayout {
                 stream.update(text)
                 if !stream.lines.isEmpty { segments.append(.text(stream.lines)) }
                 streams[index] = stream
+            case .undrawn(let words):
+                segments.append(.text(wrapped(words, key)))
             case .picture(let number), .clip(let number):
                 segments.append(.text([TextLine(part.placeholder, key.theme.link)]))
                 segments.append(.picture(number))
@@ -118,6 +120,11 @@ struct BodyLayout {
         }
         if key.hasCaret { addCaret(to: &segments, key) }
         return segments
+    }
+
+    /// What the program says in a picture's place, apart from what the model says.
+    private func wrapped(_ words: String, _ key: Key) -> [TextLine] {
+        TextWrapping.wrap(SanitizedText.clean(words, newlines: .joined), columns: key.columns, style: key.theme.dim)
     }
 
     /// A mark behind the last character, on a line of its own where there is no room.
@@ -160,6 +167,9 @@ struct BodyLayout {
                     pictureBefore = nil
                 }
                 if !text.isEmpty { paragraph.append(Span(String(text), key.style)) }
+            case .undrawn(let words):
+                endParagraph()
+                segments.append(.text(wrapped(words, key)))
             case .picture(let number), .clip(let number):
                 if let before = pictureBefore {
                     endParagraph()

@@ -26,7 +26,7 @@ package struct PlainTranscript: Sendable {
     /// The model that is being loaded, as it was told last.
     private var toldLoading: ModelLoading?
     /// The drawing of which was told how far it is, and in which quarter.
-    private var toldDrawing: (id: ConversationItem.ID, quarter: Int)?
+    private var toldDrawing: (id: ConversationItem.ID, number: Int, quarter: Int)?
     private var overflowing: ConversationItem.ID?
     private var isAskingToLeave = false
     private var isAtLineStart = true
@@ -120,11 +120,14 @@ package struct PlainTranscript: Sendable {
             state.now - answer.progressSince > Self.moment
         else { return }
         let share = Double(drawing.completed) / Double(drawing.total)
-        let told = toldDrawing?.id == answer.itemID ? toldDrawing?.quarter ?? 0 : 0
+        let number = drawing.place?.number ?? 1
+        let told = toldDrawing.flatMap { ($0.id, $0.number) == (answer.itemID, number) ? $0.quarter : nil } ?? 0
         guard share < 1, Int(share * 4) > told else { return }
-        toldDrawing = (answer.itemID, Int(share * 4))
+        toldDrawing = (answer.itemID, number, Int(share * 4))
         let left = FigureText.timeLeft(share, elapsed: state.now - answer.progressSince)
-        line("drawn \(Int(share * 100)) %" + (left.isEmpty ? "" : "," + left + " left"))
+        line(
+            "\(drawing.place.map { $0.text + ", " } ?? "")drawn \(Int(share * 100)) %"
+                + (left.isEmpty ? "" : "," + left + " left"))
     }
 
     private func isContinued(_ written: Written, _ item: ConversationItem) -> Bool {
@@ -155,7 +158,9 @@ package struct PlainTranscript: Sendable {
         let isRunning = state.answer?.itemID == item.id || state.replay?.answering == item.id
         writeMarks(item, at: index, before: true, state)
         // A leading beam's words may still be replaced, and so may what a drawing looks like.
-        let isProvisional = state.answer?.isProvisional == true || state.answer?.drawnNumbers.isEmpty == false
+        let isProvisional =
+            state.answer?.isProvisional == true
+            || state.answer?.drawnNumbers.contains(where: item.pictureNumbers.contains) == true
         if !(isRunning && isProvisional) {
             let old = written[index].parts
             for (number, part) in item.parts.enumerated() where number >= max(0, old.count - 1) {
@@ -168,6 +173,8 @@ package struct PlainTranscript: Sendable {
                     // The space between a picture and what follows it.
                     if number > 0 && isAtLineStart { new = new.drop { $0 == " " } }
                     add(String(new))
+                case .undrawn(let words):
+                    if number >= old.count { line(words) }
                 case .picture(let picture), .clip(let picture):
                     if number >= old.count { self.picture(picture, state) }
                 }

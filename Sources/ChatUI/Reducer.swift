@@ -32,6 +32,9 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .pictureDrawn(let number, let facts):
         DrawReducer.drawn(&state, number, facts)
         effects = []
+    case .pictureNotDrawn(let number, let problem):
+        DrawReducer.notDrawn(&state, number, problem)
+        effects = []
     case .pictureWithheld(let number, let which):
         WithheldReducer.withheld(&state, number, which)
         effects = []
@@ -53,8 +56,8 @@ package func reduce(into state: inout AppState, _ action: Action) -> [Effect] {
     case .messagesPlaced(let places):
         BranchReducer.placed(&state, places)
         effects = []
-    case .answerResumed(let text):
-        GenerationReducer.resumed(&state, text)
+    case .answerResumed(let parts, let facts):
+        GenerationReducer.resumed(&state, parts, facts)
         effects = []
     case .historyLoaded(let entries):
         let sent = state.history.entries

@@ -60,6 +60,49 @@ struct SamplingSetting: Sendable {
                 options.stopStrings = text == "none" ? [] : [text]
                 return true
             }),
+        SamplingSetting(
+            name: "interleaved", summary: "most pictures that an answer draws among its words, from the paper",
+            range: "`on`, `off`, or 1 to \(AnswerPictures.greatestCount)",
+            show: { $0.pictures.areWanted ? String($0.pictures.most) : "off" },
+            change: { options, text in
+                let most: Int? = text == "on" ? AnswerPictures.usualCount : text == "off" ? 0 : Int(text)
+                guard let most, (0...AnswerPictures.greatestCount).contains(most) else { return false }
+                // Beams would each draw pictures of their own.
+                if most > 0, options.beamCount > 1 {
+                    let preset = GenerationPreset.interleaved.options
+                    (options.beamCount, options.maximumTokens) = (1, preset.maximumTokens)
+                    (options.temperature, options.topP) = (preset.temperature, preset.topP)
+                }
+                options.pictures.most = most
+                return true
+            }),
+        SamplingSetting(
+            name: "picture-size", summary: "of these pictures", range: "pixels, such as 512 or 768x512",
+            show: { "\($0.pictures.width)x\($0.pictures.height)" },
+            change: { options, text in
+                guard let (width, height) = DrawingOptions.size(text), width > 0, height > 0 else { return false }
+                (options.pictures.width, options.pictures.height) = (width, height)
+                return true
+            }),
+        SamplingSetting(
+            name: "picture-steps", summary: "from noise to each of these pictures", range: "1 or more",
+            show: { String($0.pictures.steps) },
+            change: { options, text in
+                guard let steps = Int(text), (1...100_000).contains(steps) else { return false }
+                options.pictures.steps = steps
+                return true
+            }),
+        SamplingSetting(
+            name: "picture-guidance", summary: "how closely they follow what the model meant",
+            range: "0 to \(Int(DrawingLimits.greatestGuidance))",
+            show: { FigureText.plain(Double($0.pictures.guidance)) },
+            change: { options, text in
+                guard let guidance = Float(text), (0...DrawingLimits.greatestGuidance).contains(guidance) else {
+                    return false
+                }
+                options.pictures.guidance = guidance
+                return true
+            }),
     ]
 
     static func named(_ name: String) -> SamplingSetting? {

@@ -22,7 +22,10 @@ enum StartScreen {
                 Span(TextWidth.truncated(entry.meaning, to: columns - 22), theme.dim),
             ])
         }
-        if !sessions.isEmpty { lines += [TextLine()] + sessions }
+        // A heading without a conversation below it would lead nowhere; a conversation without one can be opened.
+        let left = area.size.rows - lines.count
+        lines +=
+            left >= 3 && !sessions.isEmpty ? [TextLine()] + sessions : Array(sessions.dropFirst().prefix(max(0, left)))
         let top = area.size.rows > lines.count + 2 ? 1 : 0
         for (offset, line) in lines.prefix(area.size.rows - top).enumerated() {
             frame.draw(line, at: Position(column: 2, row: area.origin.row + top + offset), clip: area)

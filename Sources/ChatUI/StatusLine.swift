@@ -9,7 +9,7 @@ enum StatusLine {
         let key = self.key(state, theme, isNarrow: isNarrow)
         let keyColumns = key.map { TextWidth.columns(of: $0.text) + 2 } ?? 0
         let end = geometry.size.columns - 1
-        let progress = progress(state, theme)
+        let progress = progress(state, theme, isNarrow: isNarrow)
         // What is going on has its room before what always stands there.
         var room = end - keyColumns - (progress.map { $0.columns + 2 } ?? 0)
         var column = 1
@@ -68,7 +68,7 @@ enum StatusLine {
 
     // MARK: What is going on
 
-    private static func progress(_ state: AppState, _ theme: Theme) -> TextLine? {
+    private static func progress(_ state: AppState, _ theme: Theme, isNarrow: Bool) -> TextLine? {
         if case .loading(let loading) = state.model { return self.loading(loading, "", state, theme) }
         if let loading = state.loadingModel {
             // The name at the left is still the present one's.
@@ -80,7 +80,9 @@ enum StatusLine {
         }
         guard let answer = state.answer else { return nil }
         if answer.isStopping { return TextLine("stopping", theme.accent) }
-        if let drawing = answer.drawing { return self.drawing(drawing, since: answer.progressSince, state, theme) }
+        if let drawing = answer.drawing {
+            return self.drawing(drawing, since: answer.progressSince, state, theme, isNarrow: isNarrow)
+        }
         guard let progress = answer.progress else {
             if answer.isProvisional { return TextLine("choosing among \(state.options.beamCount) beams", theme.accent) }
             return answer.tokens == 0 ? TextLine("thinking", theme.accent) : nil
@@ -94,9 +96,9 @@ enum StatusLine {
         }
     }
 
-    /// Such as `drawing ▕███   ▏ 24/50 2 min`.
+    /// Such as `picture 2 of 3, drawing ▕███   ▏ 24/50 2 min`.
     private static func drawing(
-        _ progress: DrawingProgress, since: Double, _ state: AppState, _ theme: Theme
+        _ progress: DrawingProgress, since: Double, _ state: AppState, _ theme: Theme, isNarrow: Bool
     ) -> TextLine {
         let share = Double(progress.completed) / Double(max(1, progress.total))
         let count =
@@ -106,8 +108,13 @@ enum StatusLine {
             }
         let name = progress.stage == .loading ? "reading weights" : progress.stage.rawValue
         let left = FigureText.timeLeft(share, elapsed: state.now - since)
+        if isNarrow, let place = progress.place {
+            // There is no room for a bar beside it.
+            return TextLine("\(place.number) of \(place.count), \(name) \(count)\(left)", theme.accent)
+        }
+        let place = progress.place.map { $0.text + ", " } ?? ""
         return TextLine([
-            Span("\(name) ", theme.accent), Span("▕", theme.dim), Span(bar(share, columns: 6), theme.accent),
+            Span("\(place)\(name) ", theme.accent), Span("▕", theme.dim), Span(bar(share, columns: 6), theme.accent),
             Span("▏", theme.dim), Span(" \(count)\(left)", theme.accent),
         ])
     }

@@ -86,12 +86,28 @@ package struct DrawingProgress: Sendable, Equatable {
         case checking
     }
 
+    /// Which of several pictures is drawn.
+    package struct Place: Sendable, Equatable {
+        /// From 1.
+        package let number: Int
+        package let count: Int
+
+        package init(number: Int, of count: Int) {
+            (self.number, self.count) = (number, count)
+        }
+
+        /// Such as `picture 2 of 3`.
+        package var text: String { "picture \(number) of \(count)" }
+    }
+
     package let stage: Stage
     package let completed: Int
     package let total: Int
+    /// Nil for the only picture, and before the first one is begun.
+    package var place: Place?
 
-    package init(stage: Stage, completed: Int, total: Int) {
-        (self.stage, self.completed, self.total) = (stage, completed, total)
+    package init(stage: Stage, completed: Int, total: Int, place: Place? = nil) {
+        (self.stage, self.completed, self.total, self.place) = (stage, completed, total, place)
     }
 }
 

@@ -82,6 +82,8 @@ package struct ModelDescription: Sendable, Equatable, Codable {
     package var systemMessages: [SystemMessage]?
     /// Whether it can say where in a picture things are; nil where that is unknown, as it is of most.
     package var givesBoxes: Bool?
+    /// Whether it can open pictures of its own in the midst of an answer; nil for one that cannot, as most.
+    package var opensPictures: Bool?
     /// What can be asked of it to draw; nil for one that draws nothing.
     package var drawing: DrawingLimits?
     /// Under whose terms it may be used, where its file says so.
@@ -158,5 +160,16 @@ package struct PromptCost: Sendable, Equatable {
     package init(totalTokens: Int, mediaTokens: [Int]) {
         self.totalTokens = totalTokens
         self.mediaTokens = mediaTokens
+    }
+}
+
+extension ModelDescription {
+    /// Why there are no pictures among the words of its answers, or none that are drawn, in words; nil where there may be.
+    package var interleavingObstacle: String? {
+        if opensPictures != true { return "\(name) opens no pictures of its own, as the base Emu2 does" }
+        guard drawing == nil else { return nil }
+        return
+            "\(name) has nothing to draw with, so that its pictures only keep their places; the folder of Emu2-Gen with "
+            + "`unet` and `vae` has"
     }
 }

@@ -1,5 +1,5 @@
 /// What a running generation tells, in this order: `progress`*, `started`, `provisional`*, `token`*, then `finished` or
-/// `failed`.
+/// `failed`. Where the answer has pictures, what is told of them stands between the tokens and behind the last.
 package enum GenerationEvent: Sendable, Equatable {
     case progress(GenerationProgress)
     /// The prompt has been processed; the first token follows.
@@ -7,6 +7,8 @@ package enum GenerationEvent: Sendable, Equatable {
     /// The whole text of the leading beam: each replaces the one before, and the tokens that follow replace the last.
     case provisional(String)
     case token(GeneratedToken)
+    /// Of a picture of the answer, counted from 0.
+    case picture(Int, PictureEvent)
     /// The last event of a generation that ended, also of one that was cancelled.
     case finished(GenerationSummary)
     /// The last event of a generation that could not go on.
@@ -103,11 +105,14 @@ package struct GenerationSummary: Sendable, Equatable {
     /// Seconds from the call to the first token, and to the end.
     package let firstTokenSeconds: Double
     package let totalSeconds: Double
+    /// Seconds behind the first token in which no word came, since pictures were predicted and drawn.
+    package let pictureSeconds: Double
 
     package init(
         finishReason: FinishReason, remainingText: String, generatedTokens: Int, contextTokens: Int,
-        firstTokenSeconds: Double, totalSeconds: Double
+        firstTokenSeconds: Double, totalSeconds: Double, pictureSeconds: Double = 0
     ) {
+        self.pictureSeconds = pictureSeconds
         self.finishReason = finishReason
         self.remainingText = remainingText
         self.generatedTokens = generatedTokens
@@ -118,7 +123,7 @@ package struct GenerationSummary: Sendable, Equatable {
 
     /// Tokens per second after the first one; nil below two tokens.
     package var tokensPerSecond: Double? {
-        let seconds = totalSeconds - firstTokenSeconds
+        let seconds = totalSeconds - firstTokenSeconds - pictureSeconds
         return generatedTokens > 1 && seconds > 0 ? Double(generatedTokens - 1) / seconds : nil
     }
 }

@@ -15,6 +15,13 @@ extension GenerationOptions {
             repetitionPenalty > 0 && repetitionPenalty.isFinite, "--repetition-penalty", "above 0",
             "\(repetitionPenalty)")
         try require((1...64).contains(beamCount), "--beams", "1 to 64", "\(beamCount)")
+        try require(
+            (0...AnswerPictures.greatestCount).contains(pictures.most), "--pictures",
+            "0 to \(AnswerPictures.greatestCount)", "\(pictures.most)")
+        if pictures.areWanted {
+            // Each beam would draw pictures of its own, of which all but one are thrown away.
+            try require(beamCount == 1, "--beams", "1 with --interleaved", "\(beamCount)")
+        }
         try require(lengthPenalty.isFinite, "--length-penalty", "a number", "\(lengthPenalty)")
     }
 }

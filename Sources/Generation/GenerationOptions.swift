@@ -20,6 +20,8 @@ package struct GenerationOptions: Sendable, Equatable, Codable {
     package var seed: UInt64?
     /// The answer ends before the first of these texts.
     package var stopStrings: [String]
+    /// Pictures that the answer may draw in its midst, with models that can.
+    package var pictures = AnswerPictures.none
 
     package init(
         maximumTokens: Int? = nil, temperature: Double = 0.2, topK: Int = 0, topP: Double = 0.9, minP: Double = 0,

@@ -35,7 +35,12 @@ package struct Prompt: Sendable, Equatable {
 
     /// The last still picture; nil when there is none.
     package var lastPicture: PixelImage? {
-        media.compactMap { part in if case .image(let image) = part { image } else { nil } }.last
+        media.compactMap(\.picture).last
+    }
+
+    /// The words of the last message.
+    package var lastWords: String {
+        (messages.last?.parts ?? []).map { part in if case .text(let text) = part { text } else { "" } }.joined()
     }
 
     /// The prompt with turns of examples before all that is said, behind the system text.
@@ -50,7 +55,7 @@ package struct Prompt: Sendable, Equatable {
     /// none is asked for or there is none. The makers of Emu2 train it with one picture and say nothing of several.
     package var groundedPicture: (number: Int, image: PixelImage)? {
         guard asksForBoxes else { return nil }
-        let pictures = media.compactMap { part in if case .image(let image) = part { image } else { nil } }
+        let pictures = media.compactMap(\.picture)
         return pictures.last.map { (pictures.count, $0) }
     }
 }
@@ -89,6 +94,19 @@ package enum PromptPart: Sendable, Equatable {
     case image(PixelImage)
     /// Frames of a clip in order.
     case video([VideoFrame])
+    /// A picture that the model itself predicted at this place of an answer.
+    case predicted(PredictedImage)
+}
+
+extension PromptPart {
+    /// The pixels of a still picture; nil of everything else, and of a picture that nobody drew.
+    package var picture: PixelImage? {
+        switch self {
+        case .image(let image): image
+        case .predicted(let predicted): predicted.image
+        case .text, .markup, .video: nil
+        }
+    }
 }
 
 /// A frame of a clip.

@@ -39,7 +39,7 @@ extension Prompt {
                 if message.role == .system || index >= firstKept { result.messages.append(message) }
             } else if index >= firstKept {
                 var message = message
-                message.parts.removeAll(where: \.isMedium)
+                message.parts.removeAll(where: \.takesPictureRoom)
                 result.messages.append(message)
             }
         }
@@ -48,10 +48,17 @@ extension Prompt {
 }
 
 extension PromptPart {
+    /// Whether it goes where pictures are left out: whatever is a medium, and a picture that nobody drew.
+    var takesPictureRoom: Bool {
+        if case .predicted = self { true } else { isMedium }
+    }
+
     /// Whether it is a picture or a clip.
     package var isMedium: Bool {
         switch self {
         case .image, .video: true
+        // Without pixels there is nothing to name by a number.
+        case .predicted(let predicted): predicted.image != nil
         case .text, .markup: false
         }
     }

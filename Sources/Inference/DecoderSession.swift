@@ -1,3 +1,4 @@
+import Digest
 import Models
 import Tensor
 
@@ -58,6 +59,9 @@ package final class DecoderSession {
 
     /// The ids whose keys and values are in the cache, of pictures those in their places.
     package var tokens: [Int32] { items.map(\.token) }
+
+    /// What tells the cached items from all others.
+    var digest: SHA256Digest { SequenceItemCoding.digest(items[...]) }
 
     /// How many positions the cache holds.
     package var count: Int { items.count }

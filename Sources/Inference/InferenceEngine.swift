@@ -12,6 +12,8 @@ package actor InferenceEngine: GenerationBackend {
     package nonisolated let loadedModel: LoadedModel
     private nonisolated let executor: ThreadExecutor
     let session: DecoderSession
+    /// Nil for a model that predicts no pictures.
+    let regression: PictureRegression?
     nonisolated let pictureStore: CacheStore?
     /// What draws, opened with the first drawing.
     var drawer: PictureDrawer?
@@ -29,6 +31,7 @@ package actor InferenceEngine: GenerationBackend {
         executor = ThreadExecutor(name: "inference")
         let pool = ThreadPool(threadCount: model.threadCount)
         session = try DecoderSession(model: model, pool: pool)
+        regression = PictureRegression(model: model, session: session, pool: pool)
         pictures = model.visual.map { visual in
             PictureEncoder(
                 model: visual, precision: model.precision, pool: pool, store: pictureStore,
@@ -78,12 +81,12 @@ package actor InferenceEngine: GenerationBackend {
     /// Synchronous from beginning to end, so that generations run one after another.
     private func run(
         _ prompt: Prompt, _ options: GenerationOptions, since began: ContinuousClock.Instant,
-        _ cancellation: CancellationFlag, send: (GenerationEvent) -> Void
+        _ cancellation: CancellationFlag, send: @escaping (GenerationEvent) -> Void
     ) {
         do throws(GenerationFailure) {
             try options.validate()
             let built = loadedModel.promptBuilder.build(prompt)
-            let items = built.items
+            let (items, predicted) = built.sequence
             let tokens = items.map(\.token)
             guard !tokens.isEmpty else { throw .backend("There is nothing to answer: the prompt is empty.") }
             guard tokens.count < session.contextLength else {
@@ -92,12 +95,17 @@ package actor InferenceEngine: GenerationBackend {
                     sufficient: loadedModel.sufficientContext(
                         promptTokens: tokens.count, maximumTokens: options.maximumTokens))
             }
-            var answer = Answer(began: began, cancellation: cancellation, spellsControls: prompt.asksForBoxes)
+            try checkPictures(options)
+            var answer = GrowingAnswer(began: began, cancellation: cancellation, spellsControls: prompt.asksForBoxes)
+            guard restoreWeights(cancellation, send) else {
+                send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.count)))
+                return
+            }
             let standing = standingContext(of: prompt, items)
             if let standing { restore(standing) }
             defer { if let standing { keep(standing) } }
             try reserveBeams(options, promptTokens: tokens.count)
-            guard let start = try prefill(items, built, options, cancellation, send) else {
+            guard let start = try prefill(items, predicted, built, options, cancellation, send) else {
                 send(.finished(answer.summary(.cancelled, remainingText: "", contextTokens: session.count)))
                 return
             }
@@ -113,35 +121,42 @@ package actor InferenceEngine: GenerationBackend {
 
     /// Encodes the pictures and processes the positions that the cache does not hold yet; nil when cancelled.
     private func prefill(
-        _ items: [SequenceItem], _ built: TokenizedPrompt, _ options: GenerationOptions,
+        _ items: [SequenceItem], _ predicted: Set<PictureKey>, _ built: TokenizedPrompt, _ options: GenerationOptions,
         _ cancellation: CancellationFlag, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationStart? {
         let began = ContinuousClock.now
-        let reused = session.reuse(for: items)
-        guard let embeddings = try encode(neededBy: items[reused...], of: built, cancellation, send) else { return nil }
-        let seen = ContinuousClock.now
-        let done = session.append(
-            items[reused...], pictures: embeddings, isCancelled: { cancellation.isCancelled },
-            progress: { count in
-                send(.progress(GenerationProgress(stage: .prefill, completed: reused + count, total: items.count)))
-            })
+        session.truncate(
+            to: PictureRegression.start(of: items, reused: session.reuse(for: items), predicted: predicted))
+        let reused = session.count
+        let seen = Set(items[reused...].compactMap { $0.picture?.key }).subtracting(predicted)
+        guard let embeddings = try encode(seen, of: built, cancellation, send) else { return nil }
+        let encoded = ContinuousClock.now
+        func progress(_ count: Int) {
+            send(.progress(GenerationProgress(stage: .prefill, completed: reused + count, total: items.count)))
+        }
+        let isCancelled = { cancellation.isCancelled }
+        let done =
+            regression?.append(
+                items[reused...], predicted: predicted, pictures: embeddings, isCancelled: isCancelled,
+                progress: progress)
+            ?? session.append(
+                items[reused...], pictures: embeddings, isCancelled: isCancelled, progress: progress)
         guard done else { return nil }
         return GenerationStart(
             promptTokens: items.map(\.token), reusedTokens: reused, unseenMedia: built.unseenMedia,
             seed: options.seed ?? UInt64.random(in: 0...UInt64(UInt32.max)),
-            imageSeconds: embeddings.isEmpty ? 0 : (seen - began).seconds,
-            prefillSeconds: (ContinuousClock.now - seen).seconds)
+            imageSeconds: embeddings.isEmpty ? 0 : (encoded - began).seconds,
+            prefillSeconds: (ContinuousClock.now - encoded).seconds)
     }
 
-    /// The embeddings of the pictures among some positions; nil when cancelled.
+    /// The embeddings of some of a prompt's pictures; nil when cancelled.
     private func encode(
-        neededBy items: ArraySlice<SequenceItem>, of built: TokenizedPrompt, _ cancellation: CancellationFlag,
+        _ needed: Set<PictureKey>, of built: TokenizedPrompt, _ cancellation: CancellationFlag,
         _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> [PictureKey: PictureEmbedding]? {
-        let needed = Set(items.compactMap { $0.picture?.key })
         guard let pictures, let layers = loadedModel.visual?.encoderLayerCount, !needed.isEmpty else { return [:] }
         var embeddings: [PictureKey: PictureEmbedding] = [:]
-        for case .image(_, let image, let slots, _) in built.elements {
+        for (image, slots) in built.pictures {
             // Most pictures of a long conversation are in the cache and need not be looked at.
             guard embeddings.count < needed.count else { break }
             let key = PictureKey(content: image.digest, slots: slots)
@@ -166,7 +181,7 @@ package actor InferenceEngine: GenerationBackend {
         return embeddings
     }
 
-    private static let invalidProbabilities = GenerationFailure.backend(
+    static let invalidProbabilities = GenerationFailure.backend(
         "The model computed no valid probabilities: its weights are damaged.")
 
     // MARK: Beams
@@ -191,7 +206,7 @@ package actor InferenceEngine: GenerationBackend {
 
     /// Keeps several answers going and tells the best one when the search is over.
     private func searchBeams(
-        _ answer: inout Answer, _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
+        _ answer: inout GrowingAnswer, _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
     ) throws(GenerationFailure) -> GenerationSummary {
         let tokenizer = loadedModel.tokenizer
         let promptTokens = session.count
@@ -227,14 +242,15 @@ package actor InferenceEngine: GenerationBackend {
             send)
     }
 
-    private func text(of tokens: [Int32], _ answer: Answer) -> String {
+    private func text(of tokens: [Int32], _ answer: GrowingAnswer) -> String {
         var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
         return tokens.map { decoder.append($0) }.joined() + decoder.finish()
     }
 
     /// Sends an answer that is known as a whole.
     private func tell(
-        _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, promptTokens: Int, _ answer: inout Answer,
+        _ tokens: [Int32], _ logProbabilities: [Float], hasEnded: Bool, promptTokens: Int,
+        _ answer: inout GrowingAnswer,
         _ options: GenerationOptions, _ send: (GenerationEvent) -> Void
     ) -> GenerationSummary {
         var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
@@ -253,77 +269,6 @@ package actor InferenceEngine: GenerationBackend {
             if answer.cancellation.isCancelled { .cancelled } else if hasEnded { .end } else { .length }
         return answer.summary(
             reason, remainingText: stopped ? shown : shown + stops.finish(), contextTokens: session.count)
-    }
-
-    // MARK: Sampling
-
-    /// Chooses tokens until something ends the answer.
-    private func decode(
-        _ answer: inout Answer, _ options: GenerationOptions, seed: UInt64, _ send: (GenerationEvent) -> Void
-    ) throws(GenerationFailure) -> GenerationSummary {
-        var sampler = Sampler(options: options, seed: seed, beginToken: loadedModel.tokenizer.bosToken)
-        var decoder = StreamingDecoder(tokenizer: loadedModel.tokenizer, spellsControls: answer.spellsControls)
-        var stops = StopMatcher(stops: options.stopStrings)
-        let limit = options.maximumTokens ?? Int.max
-        var reason: FinishReason?
-        if limit == 0 { reason = .length }
-        while reason == nil {
-            if answer.cancellation.isCancelled {
-                reason = .cancelled
-                break
-            }
-            guard let choice = sampler.choose(session.logits) else {
-                throw Self.invalidProbabilities
-            }
-            let ended = loadedModel.tokenizer.endOfGeneration.contains(choice.token)
-            let (shown, stopped) = ended ? ("", false) : stops.append(decoder.append(choice.token))
-            send(.token(answer.token(choice, text: shown)))
-            if ended {
-                reason = .end
-            } else if stopped {
-                reason = .stop
-            } else if answer.count == limit || session.count + 1 >= session.contextLength {
-                reason = .length
-            } else if !session.append([choice.token], isCancelled: { answer.cancellation.isCancelled }) {
-                reason = .cancelled
-            }
-        }
-        var rest = ""
-        if reason != .stop {
-            let (shown, stopped) = stops.append(decoder.finish())
-            rest = stopped ? shown : shown + stops.finish()
-        }
-        return answer.summary(reason ?? .end, remainingText: rest, contextTokens: session.count)
-    }
-}
-
-/// What an answer counts while it grows.
-private struct Answer {
-    let began: ContinuousClock.Instant
-    let cancellation: CancellationFlag
-    /// Whether the text names the tokens that say where things are.
-    let spellsControls: Bool
-    private(set) var count = 0
-    private var firstTokenSeconds: Double?
-
-    init(began: ContinuousClock.Instant, cancellation: CancellationFlag, spellsControls: Bool) {
-        self.spellsControls = spellsControls
-        self.began = began
-        self.cancellation = cancellation
-    }
-
-    mutating func token(_ choice: Sampler.Choice, text: String) -> GeneratedToken {
-        let seconds = (ContinuousClock.now - began).seconds
-        count += 1
-        firstTokenSeconds = firstTokenSeconds ?? seconds
-        return GeneratedToken(id: choice.token, logProbability: choice.logProbability, text: text, seconds: seconds)
-    }
-
-    func summary(_ reason: FinishReason, remainingText: String, contextTokens: Int) -> GenerationSummary {
-        let seconds = (ContinuousClock.now - began).seconds
-        return GenerationSummary(
-            finishReason: reason, remainingText: remainingText, generatedTokens: count, contextTokens: contextTokens,
-            firstTokenSeconds: firstTokenSeconds ?? seconds, totalSeconds: seconds)
     }
 }
 

@@ -21,6 +21,8 @@ package enum InferenceError: Error, Sendable, Equatable {
     case invalidPicture
     /// Weights, context and workspace are more than what this process may take.
     case notEnoughMemory(path: String, plan: MemoryPlan)
+    /// What draws a picture takes more than what this process may take, also alone.
+    case notEnoughMemoryToDraw(path: String, plan: DrawingMemoryPlan)
 }
 
 extension InferenceError: CustomStringConvertible {
@@ -43,6 +45,7 @@ extension InferenceError: CustomStringConvertible {
         case .invalidPicture:
             "The model computed no valid picture: its weights are damaged. Get it again."
         case .notEnoughMemory(let path, let plan): "\(shown(path)): \(plan.refusal)"
+        case .notEnoughMemoryToDraw(let path, let plan): "\(shown(path)): \(plan.refusal)"
         case .vocabularyMismatch(let path, let tokens, let rows):
             "\(shown(path)): \(tokens) tokens but \(rows) rows of token_embd.weight. The file is damaged: get it again."
         }

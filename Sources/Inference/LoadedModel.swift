@@ -79,6 +79,10 @@ package final class LoadedModel: Sendable {
     package let precision: Precision
     /// Where else to look for configurations, as `ModelOptions` has them.
     package let configurationFolders: [String]
+    /// The memory of the weights; nothing can be computed while they are released.
+    package let weights: ModelWeights
+    /// What was asked to be looked for; nil where nothing is to be refused for its size.
+    let memoryCheck: MemoryCheck?
     private let digest = Mutex<String?>(nil)
     private let knownEncoderDigest = Mutex<SHA256Digest?>(nil)
 
@@ -138,12 +142,16 @@ package final class LoadedModel: Sendable {
                 precision: precision, available: check.assumedAvailable ?? AvailableMemory().bytes)
             guard plan.fits else { throw .notEnoughMemory(path: path, plan: plan) }
         }
+        memoryCheck = options.memoryCheck
+        var packed: PackedWeightMemory?
         if precision == .fast {
             let file = file
             let packer = WeightPacker(pool: ThreadPool(threadCount: threadCount)) { file.discard($0) }
             let loading = WeightLoading(packer: packer, progress: progress)
             do { network = try ModelRegistry.network(of: file, loading: loading) } catch { throw .model(error) }
+            packed = packer.takeMemory()
         }
+        weights = ModelWeights(file: file, packed: packed)
         visual = network.visual
         decoder = network.visual?.textDecoder ?? network.decoder
         pictureDecoder = network.visual?.textDecoder == nil ? nil : network.decoder
@@ -162,6 +170,7 @@ package final class LoadedModel: Sendable {
         description.sightRemedy = visual == nil ? options.sightRemedy : nil
         if visual is EmuchatNano { description.epithet = "small built-in model" }
         description.systemMessages = template?.systemMessages.map { SystemMessage(name: $0.name, text: $0.text) }
+        description.opensPictures = visualTokens?.arePredicted == true ? true : nil
         description.drawing = visual is Emu2 ? Self.drawingLimits(path, options) : nil
         description.givesBoxes = visual != nil && template?.givesBoxes == true
         let terms = (try? file.string("general.license.terms", default: "")) ?? ""
@@ -180,6 +189,7 @@ package final class LoadedModel: Sendable {
         promptBuilder = other.promptBuilder
         (threadCount, cacheType, precision) = (other.threadCount, other.cacheType, other.precision)
         configurationFolders = other.configurationFolders
+        (weights, memoryCheck) = (other.weights, other.memoryCheck)
         self.contextLength = contextLength
         var description = other.description
         description.contextLength = contextLength

@@ -1,6 +1,7 @@
 import Digest
 import Foundation
 import Generation
+import ModelFiles
 import Models
 import Pixels
 import Tensor
@@ -27,71 +28,154 @@ package final class PictureDrawer {
 
     private let model: LoadedModel
     private let emu2: Emu2
-    let decoder: DiffusionDecoder
+    private let file: GGUFFile
+    /// The weights where they lie: what is computed with in exact precision, else what the sizes are known from.
+    private let plain: DiffusionDecoder
+    /// The weights packed; nil before they are needed, and when their memory is.
+    private var packed: DiffusionDecoder?
     let pool: ThreadPool
-    private let session: DecoderSession
-    private let regression: PictureRegression
+    /// What predicts, made when it is needed.
+    private var predictor: PictureRegression?
     private let encoder: PictureEncoder
     private let store: CacheStore?
     private var unconditional: [Float]?
+    /// What this process may take, instead of asking the system.
+    var assumedAvailable: Int?
     /// How previews are made; found with the first of them.
     private var colors: LatentColors?
 
-    /// Opens the drawing parts that lie beside a model's weights; `loading` is told the bytes of theirs that are done, and
-    /// of all.
+    /// Opens and checks the drawing parts that lie beside a model's weights; what is packed of them is when it is needed.
     ///
     /// In `store` the embeddings of pictures are kept, and those that are predicted behind an empty prompt.
-    package init(
-        model: LoadedModel, store: CacheStore?,
-        loading: @escaping (_ done: Int, _ total: Int) -> Void = { _, _ in }
-    ) throws(InferenceError) {
-        let pool = ThreadPool(threadCount: model.threadCount)
-        let session = try DecoderSession(model: model, pool: pool)
-        let opened: DiffusionDecoder?
-        do { opened = try Self.decoder(beside: model, pool, loading) } catch { throw .model(error) }
-        guard let emu2 = model.visual as? Emu2, let decoder = opened,
-            let regression = PictureRegression(model: model, session: session, pool: pool)
-        else { throw .drawsNothing(path: model.file.path) }
-        let (found, expected) = (emu2.configuration.vision.width, decoder.unet.configuration.contextWidth)
+    package init(model: LoadedModel, store: CacheStore?) throws(InferenceError) {
+        let opened: GGUFFile?
+        do {
+            opened = try DiffusionCheckpoint.file(
+                path: model.file.path, configurationFolders: model.configurationFolders)
+        } catch { throw .model(error) }
+        guard let emu2 = model.visual as? Emu2, let file = opened, model.promptBuilder.visualTokens != nil else {
+            throw .drawsNothing(path: model.file.path)
+        }
+        do { plain = try DiffusionDecoder(file: file) } catch { throw .model(error) }
+        let (found, expected) = (emu2.configuration.vision.width, plain.unet.configuration.contextWidth)
         guard found == expected else {
             throw .model(
                 .invalidParameter(
                     path: model.file.path, key: "unet.cross_attention_dim", found: "\(expected)",
                     expected: "\(found), the width of the model's embeddings"))
         }
-        (self.model, self.emu2, self.decoder) = (model, emu2, decoder)
-        (self.pool, self.session, self.regression, self.store) = (pool, session, regression, store)
+        (self.model, self.emu2, self.file, self.store) = (model, emu2, file, store)
+        assumedAvailable = model.memoryCheck?.assumedAvailable
+        pool = ThreadPool(threadCount: model.threadCount)
         encoder = PictureEncoder(
             model: emu2, precision: model.precision, pool: pool, store: store, weightsDigest: model.encoderDigest)
     }
 
-    private static func decoder(
-        beside model: LoadedModel, _ pool: ThreadPool, _ loading: @escaping (Int, Int) -> Void
-    ) throws(ModelError) -> DiffusionDecoder? {
-        guard
-            let file = try DiffusionCheckpoint.file(
-                path: model.file.path, configurationFolders: model.configurationFolders)
-        else { return nil }
-        let packer = model.precision == .fast ? WeightPacker(pool: pool) { file.discard($0) } : nil
-        return try DiffusionDecoder(file: file, loading: WeightLoading(packer: packer, progress: loading))
-    }
+    /// What computes; in fast precision only between `readyDecoder` and `unload`.
+    var decoder: DiffusionDecoder { packed ?? plain }
 
     /// What a picture's width and height must be multiples of, and the most steps that can be taken.
-    package var sizeStep: Int { decoder.sizeStep }
-    package var mostSteps: Int { decoder.scheduler.mostSteps }
+    package var sizeStep: Int { plain.sizeStep }
+    package var mostSteps: Int { plain.scheduler.mostSteps }
 
     /// Whether a picture of this size can be drawn.
-    package func allows(_ request: DiffusionDecoder.Request) -> Bool { decoder.allows(request) }
+    package func allows(_ request: DiffusionDecoder.Request) -> Bool { plain.allows(request) }
+
+    // MARK: Memory
+
+    /// How a picture's drawing is fitted into the memory.
+    /// - Throws: `notEnoughMemoryToDraw` where it does not fit, unless the model was loaded without looking at the memory.
+    package func plan(_ request: DiffusionDecoder.Request) throws(InferenceError) -> DrawingMemoryPlan {
+        let taken = model.weights.residentBytes + (packed?.residentBytes ?? 0)
+        let plan = DrawingMemoryPlan(
+            languageModel: MemoryPlan.weightBytes(of: model.file, precision: model.precision), decoder: plain,
+            weights: DiffusionDecoder.weightBytes(of: file, precision: model.precision), request: request,
+            available: assumedAvailable ?? AvailableMemory().bytes.map { $0 + taken })
+        if model.memoryCheck != nil, !plan.fits { throw .notEnoughMemoryToDraw(path: model.file.path, plan: plan) }
+        return plan
+    }
+
+    /// Refuses a picture that does not fit into the memory, before the language model is read for it. What else may be
+    /// wrong is told by those who open the model.
+    package static func checkMemory(
+        path: String, options: ModelOptions, _ request: DiffusionDecoder.Request
+    ) throws(InferenceError) {
+        guard let check = options.memoryCheck,
+            let model = try? ModelRegistry.open(path: path, configurationFolders: options.configurationFolders),
+            let file = try? DiffusionCheckpoint.file(path: path, configurationFolders: options.configurationFolders),
+            let decoder = try? DiffusionDecoder(file: file), decoder.allows(request)
+        else { return }
+        let weights = DiffusionDecoder.weightBytes(of: file, precision: options.precision ?? .usual(for: model))
+        let plan = DrawingMemoryPlan(
+            languageModel: 0, decoder: decoder, weights: weights, request: request,
+            available: check.assumedAvailable ?? AvailableMemory().bytes)
+        guard plan.fits else { throw .notEnoughMemoryToDraw(path: path, plan: plan) }
+    }
+
+    /// Bytes of packed weights that are in memory for drawing.
+    var residentBytes: Int { packed?.residentBytes ?? 0 }
+
+    /// Gives the memory of what draws back, for the language model to come back.
+    func unload() {
+        packed = nil
+        plain.discardPages()
+    }
+
+    /// What predicts, with the language model's weights in memory; nil when cancelled.
+    private func readyPredictor(
+        _ plan: DrawingMemoryPlan, _ isCancelled: () -> Bool, _ progress: (DrawingProgress) -> Void
+    ) throws(InferenceError) -> PictureRegression? {
+        if !plan.keepsLanguageModel { unload() }
+        let isReady = model.weights.restore(pool: pool, isCancelled: isCancelled) { done, total in
+            progress(DrawingProgress(stage: .loading, completed: done, total: total))
+        }
+        guard isReady else { return nil }
+        if let predictor { return predictor }
+        let session = try DecoderSession(model: model, pool: pool)
+        guard let made = PictureRegression(model: model, session: session, pool: pool) else {
+            throw .drawsNothing(path: model.file.path)
+        }
+        predictor = made
+        return made
+    }
+
+    /// What draws, with the UNet's weights in memory; nil when cancelled.
+    private func readyDecoder(
+        _ plan: DrawingMemoryPlan, _ isCancelled: () -> Bool, _ progress: (DrawingProgress) -> Void
+    ) throws(InferenceError) -> DiffusionDecoder? {
+        if !plan.keepsLanguageModel {
+            predictor = nil
+            model.weights.release()
+        }
+        guard model.precision == .fast else { return plain }
+        func tell(_ done: Int, _ total: Int) {
+            progress(DrawingProgress(stage: .loading, completed: done, total: total))
+        }
+        if let packed {
+            return packed.restoreUNet(pool: pool, isCancelled: isCancelled, progress: tell) ? packed : nil
+        }
+        let file = file
+        let opened = withoutActuallyEscaping(tell) { tell in
+            Result { () throws(ModelError) in
+                let packer = WeightPacker(pool: pool) { file.discard($0) }
+                return try DiffusionDecoder(file: file, loading: WeightLoading(packer: packer, progress: tell))
+            }
+        }
+        do { packed = try opened.get() } catch { throw .model(error) }
+        return packed
+    }
 
     // MARK: Conditions
 
-    /// What to draw from; nil when cancelled.
+    /// What to draw a picture of `request`'s size from; nil when cancelled.
     ///
     /// A picture without words is drawn again from its own embeddings; everything else is a prompt behind which embeddings
     /// are predicted. Source: `diffusion.py`.
     package func condition(
-        for parts: [PromptPart], isCancelled: () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in }
+        for parts: [PromptPart], _ request: DiffusionDecoder.Request, isCancelled: () -> Bool = { false },
+        progress: (DrawingProgress) -> Void = { _ in }
     ) throws(InferenceError) -> Condition? {
+        guard let regression = try readyPredictor(try plan(request), isCancelled, progress) else { return nil }
         if parts.count == 1, case .image(let image) = parts[0] {
             return try encodedCondition(of: image, isCancelled, progress)
         }
@@ -104,18 +188,31 @@ package final class PictureDrawer {
             }
         } catch { throw .model(error) }
         guard let pictures else { return nil }
-        let blank = try storedUnconditional()
-        let total = (blank == nil ? 2 : 1) * emu2.imageSlots
-        func predict(
-            _ items: [SequenceItem], _ pictures: [PictureKey: PictureEmbedding], before: Int
-        ) throws(InferenceError) -> [Float]? {
-            try regression.embeddings(behind: items, pictures: pictures, isCancelled: isCancelled) { done in
-                progress(DrawingProgress(stage: .predicting, completed: before + done, total: total))
-            }
+        let total = (try storedUnconditional() == nil ? 2 : 1) * emu2.imageSlots
+        let embeddings = try regression.embeddings(behind: prompt.items, pictures: pictures, isCancelled: isCancelled) {
+            progress(DrawingProgress(stage: .predicting, completed: $0, total: total))
         }
-        guard let embeddings = try predict(prompt.items, pictures, before: 0) else { return nil }
-        if let blank { return Condition(embeddings: embeddings, unconditional: blank) }
-        guard let blank = try predict(regression.tokenized([]).items, [:], before: emu2.imageSlots) else { return nil }
+        guard let embeddings else { return nil }
+        return try condition(
+            of: embeddings, request, before: emu2.imageSlots, isCancelled: isCancelled, progress: progress)
+    }
+
+    /// What to draw a picture of `request`'s size from where the embeddings [slots, features] are predicted already; nil
+    /// when cancelled. `before`: how many of them are told as progress before those behind an empty prompt.
+    package func condition(
+        of embeddings: [Float], _ request: DiffusionDecoder.Request, before: Int = 0,
+        isCancelled: () -> Bool = { false },
+        progress: (DrawingProgress) -> Void = { _ in }
+    ) throws(InferenceError) -> Condition? {
+        if let blank = try storedUnconditional() { return Condition(embeddings: embeddings, unconditional: blank) }
+        guard let regression = try readyPredictor(try plan(request), isCancelled, progress) else { return nil }
+        let blank = try regression.embeddings(
+            behind: regression.tokenized([]).items, pictures: [:], isCancelled: isCancelled
+        ) { done in
+            progress(
+                DrawingProgress(stage: .predicting, completed: before + done, total: before + emu2.imageSlots))
+        }
+        guard let blank else { return nil }
         remember(blank)
         return Condition(embeddings: embeddings, unconditional: blank)
     }
@@ -169,6 +266,8 @@ package final class PictureDrawer {
         isCancelled: @escaping () -> Bool = { false }, progress: (DrawingProgress) -> Void = { _ in },
         preview: ((PixelImage) -> Void)? = nil
     ) throws(InferenceError) -> Drawn? {
+        let plan = try plan(request)
+        guard let decoder = try readyDecoder(plan, isCancelled, progress) else { return nil }
         let shape = decoder.latentShape(request)
         let picture: FeatureMap?
         do throws(ModelError) {
@@ -185,6 +284,7 @@ package final class PictureDrawer {
                     progress(DrawingProgress(stage: .drawing, completed: step + 1, total: request.steps))
                 }, sketch: sketch)
             guard let latents else { return nil }
+            if !plan.keepsUNet { decoder.releaseUNet() }
             picture = try decoder.picture(of: latents, pool: pool, isCancelled: isCancelled) { share in
                 let done = Int(share * Double(Self.developingParts))
                 progress(DrawingProgress(stage: .developing, completed: done, total: Self.developingParts))

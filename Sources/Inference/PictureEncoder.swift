@@ -80,7 +80,7 @@ package final class PictureEncoder {
         of prompt: TokenizedPrompt, isCancelled: () -> Bool = { false }, progress: (Int) -> Void = { _ in }
     ) throws(ModelError) -> [PictureKey: PictureEmbedding]? {
         var embeddings: [PictureKey: PictureEmbedding] = [:]
-        for case .image(_, let image, let slots, _) in prompt.elements {
+        for (image, slots) in prompt.pictures {
             let key = PictureKey(content: image.digest, slots: slots)
             guard let found = try embedding(of: image, key: key, isCancelled: isCancelled) else { return nil }
             embeddings[key] = found

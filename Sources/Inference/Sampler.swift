@@ -32,6 +32,9 @@ package struct Sampler: Sendable {
         }
     }
 
+    /// Tokens that are never chosen.
+    package var excluded: [Int32] = []
+
     /// Chooses from `logits`; nil when there are none, when one of them is not a number, or when the greatest is
     /// infinite.
     package mutating func choose(_ logits: UnsafeBufferPointer<Float>) -> Choice? {
@@ -39,22 +42,25 @@ package struct Sampler: Sendable {
         let normalizer = Kernels.logSumExp(base, count: logits.count)
         guard normalizer.isFinite else { return nil }
         let token: Int32? =
-            if options.repetitionPenalty == 1 { select(logits) } else { selectPenalized(logits) }
+            if options.repetitionPenalty == 1, excluded.isEmpty { select(logits) } else { selectChanged(logits) }
         guard let token else { return nil }
         seen.insert(token)
         return Choice(token: token, logProbability: Float(Double(logits[Int(token)]) - normalizer))
     }
 
-    private mutating func selectPenalized(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
+    private mutating func selectChanged(_ logits: UnsafeBufferPointer<Float>) -> Int32? {
         // Taken out while it is read, so that it is not copied.
         var changed = penalized
         penalized = []
         changed.replaceSubrange(0..., with: logits)
         let penalty = Float(options.repetitionPenalty)
-        for token in seen where token >= 0 && Int(token) < changed.count {
-            let logit = changed[Int(token)]
-            changed[Int(token)] = logit > 0 ? logit / penalty : logit * penalty
+        if penalty != 1 {
+            for token in seen where token >= 0 && Int(token) < changed.count {
+                let logit = changed[Int(token)]
+                changed[Int(token)] = logit > 0 ? logit / penalty : logit * penalty
+            }
         }
+        for token in excluded where token >= 0 && Int(token) < changed.count { changed[Int(token)] = -.infinity }
         defer { penalized = changed }
         return changed.withUnsafeBufferPointer { select($0) }
     }

@@ -36,6 +36,9 @@ enum SequenceItemCoding {
         return bytes
     }
 
+    /// By what contexts are told apart that a picture is predicted from.
+    static func digest(_ items: ArraySlice<SequenceItem>) -> SHA256Digest { SHA256Digest(of: encoded(items)) }
+
     /// The items at the beginning of bytes, and how many bytes they take; nil unless they are whole, at least one and at
     /// most `limit`, and every id, picture and row is within bounds.
     static func decoded(

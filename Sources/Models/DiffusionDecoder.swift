@@ -14,6 +14,10 @@ package struct DiffusionDecoder: Sendable {
     package let safetyChecker: SafetyChecker?
     /// Number of weights of all networks.
     package let parameterCount: Int
+    let file: GGUFFile
+    /// What the UNet's packed weights take, and those of the rest; nil where they lie in the file.
+    let unetMemory: PackedWeightMemory?
+    let otherMemory: PackedWeightMemory?
 
     /// How a picture is to be drawn.
     package struct Request: Sendable, Equatable {
@@ -192,10 +196,13 @@ package struct DiffusionDecoder: Sendable {
                 path: file.path, key: "unet.in_channels", found: "\(inputs), with out_channels \(outputs)",
                 expected: "\(autoencoderConfiguration.latentChannels), the autoencoder's latent_channels")
         }
+        self.file = file
         unet = try SDXLUNet(source, unetConfiguration)
+        unetMemory = loading.packer?.takeMemory()
         autoencoder = try AutoencoderKL(source, autoencoderConfiguration)
         safetyChecker =
             DiffusionCheckpoint.hasSafetyChecker(file) ? try Self.safetyChecker(source, file) : nil
         parameterCount = try source.finish()
+        otherMemory = loading.packer?.takeMemory()
     }
 }

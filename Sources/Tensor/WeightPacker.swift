@@ -19,6 +19,7 @@ package final class WeightPacker {
     private let release: (UnsafeRawBufferPointer) -> Void
     private var region: PackedRegion?
     private var used = 0
+    private var packings: [PackedWeightMemory.Packing] = []
 
     /// `release` is told which bytes of the file are not read any more (they stay valid).
     package init(pool: ThreadPool, release: @escaping (UnsafeRawBufferPointer) -> Void) {
@@ -38,10 +39,16 @@ package final class WeightPacker {
         let size = emu_packed_bytes(matrix.type.rawValue, matrix.rows, matrix.columns)
         guard size > 0, let (owner, offset) = reserve(size) else { return matrix }
         let place = owner.pointer + offset
-        emu_pack(
-            pool.handle, matrix.type.rawValue, matrix.bytes, matrix.rowBytes, matrix.rows, matrix.columns, place)
-        release(UnsafeRawBufferPointer(start: matrix.bytes, count: matrix.rows * matrix.rowBytes))
+        matrix.pack(into: place, pool: pool)
+        release(matrix.contents)
+        packings.append(PackedWeightMemory.Packing(matrix: matrix, place: place, owner: owner))
         return matrix.packed(PackedWeights(bytes: UnsafeRawPointer(place), owner: owner))
+    }
+
+    /// The memory of what was packed since the last call, which shares no region with what is packed later.
+    package func takeMemory() -> PackedWeightMemory {
+        defer { (packings, region, used) = ([], nil, 0) }
+        return PackedWeightMemory(packings, discard: release)
     }
 
     private func reserve(_ size: Int) -> (PackedRegion, Int)? {

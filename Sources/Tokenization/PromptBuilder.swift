@@ -8,6 +8,16 @@ package struct TokenizedPrompt: Sendable, Equatable {
         /// A picture or a frame that takes `slots` places in the context, each of which has the id `slotToken`; media are
         /// numbered from 1 in reading order, and all frames of a clip have its number.
         case image(mediaNumber: Int, PixelImage, slots: Int, slotToken: Int32)
+        /// A picture that the model predicts from what stands before it, in as many places as one that it sees.
+        case predicted(PredictedImage, slots: Int, slotToken: Int32)
+
+        /// Places in the context.
+        var tokenCount: Int {
+            switch self {
+            case .tokens(let ids): ids.count
+            case .image(_, _, let slots, _), .predicted(_, let slots, _): slots
+            }
+        }
     }
 
     package var elements: [Element]
@@ -23,7 +33,8 @@ package struct TokenizedPrompt: Sendable, Equatable {
         elements.flatMap { element in
             switch element {
             case .tokens(let ids): ids
-            case .image(_, _, let slots, let slotToken): Array(repeating: slotToken, count: slots)
+            case .image(_, _, let slots, let slotToken), .predicted(_, let slots, let slotToken):
+                Array(repeating: slotToken, count: slots)
             }
         }
     }
@@ -45,6 +56,8 @@ package struct VisualTokens: Sendable, Equatable {
     package var closing: [Int32]
     /// The ids before the first frame of a clip.
     package var clipOpening: [Int32]
+    /// Whether the model itself opens pictures, and predicts what stands in their places.
+    package var arePredicted = false
 
     package init(
         imageSlots: Int, frameSlots: Int, imageToken: Int32, frameToken: Int32, opening: [Int32] = [],
@@ -65,9 +78,12 @@ package struct VisualTokens: Sendable, Equatable {
             let image = tokenizer.controlToken("<image>"), let frame = tokenizer.controlToken("[gIMG]"),
             let clip = tokenizer.controlToken("[VIDEO]")
         else { return nil }
-        return VisualTokens(
+        var tokens = VisualTokens(
             imageSlots: imageSlots, frameSlots: frameSlots, imageToken: image, frameToken: frame, opening: [opening],
             closing: [closing], clipOpening: [clip])
+        // Emu2-Chat, which has tokens for the roles, was trained to answer in words.
+        tokens.arePredicted = tokenizer.controlToken("[USER]") == nil
+        return tokens
     }
 
     /// What pictures and clips take, with the ids around them.
@@ -104,7 +120,7 @@ package struct PromptBuilder: Sendable {
                 assembly.append(segment)
             }
         } else {
-            for message in prompt.messages { assembly.append(message.parts) }
+            for message in prompt.messages { assembly.append(raw: message) }
         }
         return assembly.finish()
     }
@@ -155,6 +171,19 @@ package struct PromptBuilder: Sendable {
             }
         }
 
+        /// What stands before a picture that the model predicted must be what it was, id by id, for the same picture to
+        /// be predicted again.
+        mutating func append(raw message: PromptMessage) {
+            let hasPredicted = message.parts.contains { if case .predicted = $0 { true } else { false } }
+            if hasPredicted, let visualTokens, visualTokens.arePredicted, let opening = visualTokens.opening.last,
+                let known = GeneratedElements(message, opening: opening, tokenizer)
+            {
+                append(known, visualTokens)
+            } else {
+                append(message.parts)
+            }
+        }
+
         mutating func append(_ parts: [PromptPart]) {
             // Callers who write markup can open and close a clip by hand, as the official code does it.
             var inClip = false
@@ -168,6 +197,7 @@ package struct PromptBuilder: Sendable {
                 case .image(let image): append(media: [image], asFrames: inClip, opening: [])
                 case .video(let frames):
                     append(media: frames.map(\.image), asFrames: true, opening: visualTokens?.clipOpening ?? [])
+                case .predicted(let predicted): append(predicted)
                 }
             }
         }
@@ -204,6 +234,43 @@ package struct PromptBuilder: Sendable {
             boundary = edge
         }
 
+        /// A picture of an answer; for a model that predicts none, what was drawn of it.
+        private mutating func append(_ predicted: PredictedImage) {
+            guard let visualTokens, visualTokens.arePredicted else {
+                if let image = predicted.image { append(media: [image], asFrames: false, opening: []) }
+                return
+            }
+            encodeText(before: .control)
+            ids += visualTokens.opening
+            appendPlaces(of: predicted, visualTokens)
+        }
+
+        /// What stands behind the token that opens a picture.
+        private mutating func appendPlaces(of predicted: PredictedImage, _ visualTokens: VisualTokens) {
+            if predicted.image != nil {
+                mediaTokens.append(
+                    visualTokens.opening.count + visualTokens.imageSlots + visualTokens.closing.count)
+            }
+            flushTokens()
+            elements.append(
+                .predicted(predicted, slots: visualTokens.imageSlots, slotToken: visualTokens.imageToken))
+            ids += visualTokens.closing
+            boundary = .control
+        }
+
+        /// What a model generated before, as it stood in the context.
+        private mutating func append(_ known: GeneratedElements, _ visualTokens: VisualTokens) {
+            // As it was encoded when the answer began.
+            encodeText(before: .nothing)
+            for stretch in known.stretches {
+                ids += stretch.ids
+                appendPlaces(of: stretch.picture, visualTokens)
+            }
+            ids += known.rest
+            if !known.rest.isEmpty { boundary = .text }
+            if !known.restText.isEmpty { text.append(TextSegment(known.restText)) }
+        }
+
         private mutating func append(answer message: PromptMessage, _ prefix: String, trimmed: ContentTrimming) {
             if let known = knownTokens(of: message) {
                 ids += known
@@ -231,10 +298,7 @@ package struct PromptBuilder: Sendable {
                 words += part
             }
             if message.isGrounded { return spells(known, words) ? known : nil }
-            guard !known.contains(where: tokenizer.isSpecial) else { return nil }
-            let decoded = String(decoding: known.flatMap(tokenizer.piece), as: UTF8.self)
-            return sameScalars(decoded, words) || tokenizer.addsSpacePrefix && sameScalars(decoded, " " + words)
-                ? known : nil
+            return tokenizer.says(known, words) ? known : nil
         }
 
         /// Whether ids say this text, with no special token among them but the marks of places.
@@ -246,7 +310,7 @@ package struct PromptBuilder: Sendable {
                 })
             else { return false }
             var decoder = StreamingDecoder(tokenizer: tokenizer, spellsControls: true)
-            return sameScalars(ids.map { decoder.append($0) }.joined() + decoder.finish(), words)
+            return (ids.map { decoder.append($0) }.joined() + decoder.finish()).hasSameScalars(as: words)
         }
 
         private mutating func encodeText(before next: TextBoundary) {
@@ -275,21 +339,11 @@ package struct PromptBuilder: Sendable {
                     elements.insert(.tokens([bos]), at: 0)
                 }
             }
-            let count = elements.reduce(0) { sum, element in
-                switch element {
-                case .tokens(let ids): sum + ids.count
-                case .image(_, _, let slots, _): sum + slots
-                }
-            }
+            let count = elements.reduce(0) { $0 + $1.tokenCount }
             return TokenizedPrompt(
                 elements: elements, tokenCount: count, mediaTokens: mediaTokens, unseenMedia: unseenMedia)
         }
     }
-}
-
-/// Whether two texts have the same scalars; `==` also holds for texts that are only canonically equivalent.
-private func sameScalars(_ first: String, _ second: String) -> Bool {
-    first.utf8.elementsEqual(second.utf8)
 }
 
 /// Parts without white space at the ends of the message.

@@ -100,7 +100,10 @@ import Testing
         #expect(answer.tokenIDs.starts(with: beginning.tokenIDs))
         #expect(answer.tokenIDs.count == beginning.tokenIDs.count + 3)
         #expect(second.text.hasPrefix(beginning.text))
-        #expect(actions.contains { if case .answerResumed(beginning.text) = $0 { true } else { false } })
+        #expect(
+            actions.contains { action in
+                if case .answerResumed(let parts, _) = action { parts == [.text(beginning.text)] } else { false }
+            })
         // What was sent is what the first answer was asked, and its own tokens.
         let asked = try #require(self.start(actions)?.promptTokens)
         #expect(asked.suffix(beginning.tokenIDs.count) == beginning.tokenIDs[...])

@@ -109,6 +109,8 @@ struct SessionCodingTests {
         drawing.append(recording.message)
         check.validate(drawing.json, against: schema, path: "")
         #expect(check.problems == [])
+        check.validate(try InterleavedAnswerTests.session().json, against: schema, path: "")
+        #expect(check.problems == [])
         // And the schema describes nothing that is not written.
         #expect(check.unused == [])
         // The check can fail.

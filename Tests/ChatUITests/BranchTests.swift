@@ -59,7 +59,7 @@ import Testing
         let request = try #require(self.request(chat.type("/continue\n")))
         #expect(request.origin == .continued(answer: 4))
         #expect(chat.state.items.last?.text == "Answer 2")
-        chat.act(.answerResumed(text: "Answer 2"))
+        chat.act(.answerResumed([.text("Answer 2")], [:]))
         chat.start()
         chat.answer(" goes on")
         chat.finish()
@@ -70,7 +70,7 @@ import Testing
     @Test func aLeadingBeamStandsBehindWhatIsContinued() {
         var chat = chat(reason: .length)
         chat.type("/continue\n")
-        chat.act(.answerResumed(text: "Answer 2"))
+        chat.act(.answerResumed([.text("Answer 2")], [:]))
         chat.start()
         chat.act(.generationEventArrived(.provisional(" may be")))
         #expect(chat.state.items.last?.text == "Answer 2 may be")

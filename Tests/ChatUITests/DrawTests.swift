@@ -13,7 +13,9 @@ import Testing
         return model
     }()
 
-    private func chat() -> ScriptedChat { ScriptedChat(model: .ready(Self.drawingModel)) }
+    private func chat(columns: Int = 80) -> ScriptedChat {
+        ScriptedChat(columns: columns, model: .ready(Self.drawingModel))
+    }
 
     private func request(_ chat: ScriptedChat) -> GenerationRequest? {
         chat.effects.compactMap { if case .startGeneration(let request) = $0 { request } else { nil } }.last
@@ -205,6 +207,34 @@ import Testing
         var blind = ScriptedChat()
         blind.type("/box a 1 2 3 4\n")
         #expect(blind.state.inputErrors.first?.hasPrefix("/box: SmolLM2 135M draws no pictures") == true)
+    }
+
+    @Test func ofSeveralPicturesTheStatusSaysWhichOneIsDrawn() {
+        for (columns, expected) in [
+            (80, "picture 2 of 3, drawing ▕█▎    ▏ 10/50 40 s"), (40, "2 of 3, drawing 10/50 40 s"),
+        ] {
+            var chat = chat(columns: columns)
+            var transcript = PlainTranscript()
+            chat.type("/draw --count 3 a fox\n")
+            func draw(_ step: Int, _ number: Int) {
+                chat.act(
+                    .drawingProgressed(
+                        DrawingProgress(
+                            stage: .drawing, completed: step, total: 50,
+                            place: DrawingProgress.Place(number: number, of: 3))))
+            }
+            draw(0, 1)
+            chat.act(.ticked(ScriptedChat.noon + 20))
+            draw(40, 1)
+            #expect(transcript.update(chat.state).contains("picture 1 of 3, drawn 80 %, 5.0 s left\n"))
+            // The time left is reckoned anew for each.
+            draw(0, 2)
+            chat.act(.ticked(ScriptedChat.noon + 30))
+            draw(10, 2)
+            #expect(chat.frame.plainText.contains(expected), "\(chat.frame.plainText)")
+            draw(13, 2)
+            #expect(transcript.update(chat.state).contains("picture 2 of 3, drawn 26 %"))
+        }
     }
 
     @Test func inLinesOfTextThePictureIsToldOnce() {

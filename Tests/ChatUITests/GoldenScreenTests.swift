@@ -86,6 +86,23 @@ enum Screens {
             chat.answer("Poodles are clever dogs.\n • 犬は賢い動物です。プードルは特に賢い犬種として知られています。\n • a greyer muzzle")
             return chat
         },
+        Screen(name: "interleaved") { size in
+            var chat = ScriptedChat(
+                columns: size.columns, rows: size.rows, model: .ready(InterleavedTests.openingModel))
+            chat.type("/set interleaved on\nTell me of foxes\n")
+            chat.start()
+            chat.answer("A fox in the snow:")
+            chat.act(.pictureDrawn(number: 1, InterleavedTests.facts("not drawn yet")))
+            chat.answer("and what it dreams of:")
+            chat.act(.pictureDrawn(number: 2, InterleavedTests.facts("not drawn yet")))
+            chat.answer("a *warm* den.")
+            chat.act(.pictureNotDrawn(number: 2, "the model's weights are damaged"))
+            chat.act(.drawingProgressed(DrawingProgress(stage: .drawing, completed: 0, total: 50)))
+            chat.act(.ticked(ScriptedChat.noon + 10))
+            chat.act(.drawingProgressed(DrawingProgress(stage: .drawing, completed: 10, total: 50)))
+            chat.act(.pictureDrawn(number: 1, InterleavedTests.facts("step 10 of 50")))
+            return chat
+        },
         Screen(name: "markdown") { size in
             var chat = ScriptedChat(columns: size.columns, rows: size.rows)
             chat.type("Compare them\n")

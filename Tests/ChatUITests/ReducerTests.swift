@@ -227,6 +227,23 @@ import Testing
         #expect(chat.state.pictures[1] != nil)
     }
 
+    /// Whatever the screen's size, the heading of the earlier conversations has one of them below it.
+    @Test func earlierConversationsAreNoHeadingAlone() {
+        for (rows, words) in (8...24).flatMap({ rows in (1...40).map { (rows, $0) } }) {
+            // What is told of the model takes one line or many.
+            var model = ScriptedChat.seeingModel
+            model.name = Array(repeating: "model", count: words).joined(separator: " ")
+            var chat = ScriptedChat(columns: 40, rows: rows, model: .ready(model))
+            chat.act(
+                .recentSessionsListed([RecentSession(name: "dogs", title: "Dogs", time: 0, turns: 1, pictures: 0)]))
+            let lines = chat.frame.plainText.split(separator: "\n", omittingEmptySubsequences: false)
+            if let heading = lines.firstIndex(where: { $0.contains("earlier conversations") }) {
+                #expect(lines[heading + 1].contains("/open 1"), "\(rows) rows, \(words) words")
+            }
+            #expect(rows < 24 || lines.contains { $0.contains("/open 1") }, "\(words) words")
+        }
+    }
+
     @Test func openAsksForTheSession() {
         var chat = ScriptedChat()
         chat.act(.recentSessionsListed([RecentSession(name: "dogs", title: "Dogs", time: 0, turns: 1, pictures: 0)]))

@@ -76,7 +76,7 @@ import Testing
         chat.type("/preset\n")
         #expect(chat.frame.plainText.contains("· chosen"))
         chat.type("/preset lang\n")
-        #expect(chat.state.inputErrors == ["/preset lang: no such preset. There are long, short, greedy"])
+        #expect(chat.state.inputErrors == ["/preset lang: no such preset. There are long, short, greedy, interleaved"])
         chat.press(.control("u"))
         chat.type("/system con")
         chat.press(Key(.tab))

@@ -11,6 +11,7 @@ private func cost(_ prompt: Prompt, picture: Int = 50) -> PromptCost {
         total += 2
         for part in message.parts {
             switch part {
+            case .predicted: media.append(picture)
             case .text(let text), .markup(let text): total += text.split(separator: " ").count
             case .image: media.append(picture)
             case .video(let frames): media.append(picture * frames.count)

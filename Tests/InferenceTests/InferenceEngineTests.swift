@@ -34,6 +34,7 @@ import Testing
                 outcome.order += "s"
                 outcome.start = start
             case .provisional: outcome.order += "b"
+            case .picture: outcome.order += "i"
             case .token(let token):
                 outcome.order += "t"
                 outcome.tokens.append(token)

@@ -50,9 +50,22 @@ final class AnswerRecorder {
             id: messageID, parent: session.activeLeaf, created: created, answer: answer)
         self.recording = recording
         try writer?.beginAnswer(recording)
-        for (id, text) in zip(beginning?.tokenIDs ?? [], beginning?.pieces ?? []) {
+        guard let beginning else { return }
+        for (index, (id, text)) in zip(beginning.tokenIDs, beginning.pieces).enumerated() {
             try append(GeneratedToken(id: id, logProbability: 0, text: text, seconds: 0), writer)
+            for (number, picture) in beginning.pictures.enumerated() where picture.token == index {
+                try take(picture, number: number, writer)
+            }
         }
+    }
+
+    /// Tokens so far, those that were taken over among them.
+    var tokenCount: Int { recording?.tokenCount ?? 0 }
+
+    /// Records what there is of a picture, counted from 0, among the answer's words.
+    func take(_ picture: PredictedPicture, number: Int, _ writer: SessionWriter?) throws(SessionError) {
+        recording?.take(picture, number: number)
+        try writer?.record(picture, number: number)
     }
 
     func append(_ token: GeneratedToken, _ writer: SessionWriter?) throws(SessionError) {

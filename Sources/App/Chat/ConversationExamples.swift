@@ -15,6 +15,7 @@ struct ConversationExamples {
         for part in parts {
             switch part {
             case .text(let text): question.append(.text(text))
+            case .undrawn: break
             case .picture(let number), .clip(let number):
                 if let medium = try shelf.store(number: number) { question.append(medium.part) }
             }

@@ -82,11 +82,7 @@ extension ConversationKeeper {
 
 /// Where the pictures of one drawing gather.
 private struct DrawingDesk {
-    private let numbers: [Int]
-    private let prompt: String
-    private let options: DrawingOptions
-    private let model: String
-    private let shelf: PictureShelf
+    private let places: PicturePlaces
     private var pictures: [StoredImage] = []
     /// Numbers, from 1, of the pictures that are withheld. The others move up into their places, as an answer's pictures
     /// are known by their order.
@@ -98,12 +94,10 @@ private struct DrawingDesk {
     private var hasFailed = false
 
     init(_ request: GenerationRequest, _ options: DrawingOptions, model: ModelDescription, shelf: PictureShelf) {
-        numbers = request.drawnNumbers
-        prompt = request.question.text
-        (self.options, self.model, self.shelf) = (options, model.name, shelf)
+        places = PicturePlaces(request, options, model: model, shelf: shelf)
     }
 
-    func seed(_ index: Int) -> UInt64 { (options.seed ?? 0) &+ UInt64(index) }
+    func seed(_ index: Int) -> UInt64 { (places.options.seed ?? 0) &+ UInt64(index) }
 
     var drawn: DrawnPictures { DrawnPictures(pictures, endsInPreview: endsInPreview, withheld: withheld) }
 
@@ -118,14 +112,14 @@ private struct DrawingDesk {
             return .drawingProgressed(progress)
         case .preview(let index, let image):
             sketch = (index, image)
-            return shown(index, image, "step \(steps) of \(options.steps)")
+            return shown(index, image, "step \(steps) of \(places.options.steps)")
         case .drawn(let index, let image, _):
             sketch = nil
-            return shown(index, image, DrawnPicture.note(steps: options.steps))
+            return shown(index, image, DrawnPicture.note(steps: places.options.steps))
         case .withheld(let index, _):
             sketch = nil
-            guard let number = number(index) else { return nil }
-            shelf.forgetSketch(number)
+            guard let number = places.number(place(index)) else { return nil }
+            places.shelf.forgetSketch(number)
             withheld.append(index + 1)
             return .pictureWithheld(number: number, which: index + 1)
         case .finished, .failed: return nil
@@ -148,27 +142,16 @@ private struct DrawingDesk {
     }
 
     private mutating func keep(_ image: PixelImage, _ index: Int, seed: UInt64, stoppedAfter: Int? = nil) throws {
-        guard let number = number(index) else { return }
         hasFailed = true
-        let png = try DrawnPicture.png(
-            image, prompt: prompt, seed: seed, options, model: model, stoppedAfter: stoppedAfter)
-        pictures.append(try shelf.keep(png, image, named: DrawnPicture.name(seed: seed), as: number))
+        let kept = try places.keep(image, place(index), seed: seed, stoppedAfter: stoppedAfter)
+        if let kept { pictures.append(kept) }
         hasFailed = false
     }
 
-    /// The conversation's number of a picture, counted from 0 with those that are withheld.
-    private func number(_ index: Int) -> Int? {
-        let place = index - withheld.count
-        return numbers.indices.contains(place) ? numbers[place] : nil
-    }
+    /// The place of a picture, counted from 0 with those that are withheld.
+    private func place(_ index: Int) -> Int { index - withheld.count }
 
-    /// A picture's place is as large as the picture will be, also while it is only sketched.
     private func shown(_ index: Int, _ image: PixelImage, _ note: String) -> Action? {
-        guard let number = number(index) else { return nil }
-        shelf.sketch(number, image)
-        return .pictureDrawn(
-            number: number,
-            PictureFacts(
-                name: DrawnPicture.name(seed: seed(index)), width: options.width, height: options.height, note: note))
+        places.shown(place(index), image, seed: seed(index), note)
     }
 }

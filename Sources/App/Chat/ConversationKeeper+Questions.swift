@@ -30,7 +30,7 @@ extension ConversationKeeper {
             let asked = try trial.branchPrompt(dropping: dropped) { file throws in try pixels(of: file) }
             let wished = request.grounding == nil ? asked : asked.askingForBoxes()
             guard let beginning, !beginning.tokenIDs.isEmpty else { return wished }
-            return wished.continuing(beginning)
+            return try wished.continuing(beginning) { file throws in try pixels(of: file) }
         }
         var asked = try prompt(dropping: dropped)
         if let omission = request.remedy?.omission {
@@ -97,6 +97,7 @@ extension ConversationKeeper {
         for part in question.parts {
             switch part {
             case .text(let text): parts.append(.text(text))
+            case .undrawn: break
             case .picture(let number), .clip(let number):
                 if let medium = try shelf?.store(number: number) { parts.append(medium.part) }
             }

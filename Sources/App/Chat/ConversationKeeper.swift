@@ -235,11 +235,14 @@ package actor ConversationKeeper {
             session: session, options: request.options, dropped: asked.dropped, beginning: beginning,
             grounding: request.grounding, model: engine.model, created: .now())
         place(request, answer: recorder.messageID, mailbox)
-        if let beginning { mailbox.post(.answerResumed(text: beginning.text)) }
+        var desk = shelf.map { AnswerPictureDesk(request, beginning: beginning, model: engine.model, shelf: $0) }
+        if let beginning, let desk { mailbox.post(desk.resumed(beginning)) }
         for await event in run.events {
             var event = event
             switch event {
             case .progress, .provisional: break
+            case .picture(let index, let told):
+                if let change = desk?.take(index, told, token: recorder.tokenCount - 1) { note(change, recorder) }
             case .started(let start):
                 let start = asked.numbered(start)
                 event = .started(start)
@@ -256,6 +259,15 @@ package actor ConversationKeeper {
             mailbox.post(.generationEventArrived(event))
         }
         stopsAnswer = nil
+    }
+
+    /// Records and tells what has changed about a picture among an answer's words.
+    private func note(_ change: AnswerPictureDesk.Change, _ recorder: AnswerRecorder) {
+        if let (picture, number) = change.kept {
+            attempt { (writer) throws(SessionError) in try recorder.take(picture, number: number, writer) }
+        }
+        if let action = change.action { mailbox?.post(action) }
+        if let problem = change.problem { mailbox?.post(.sessionFailed(problem)) }
     }
 
     /// Remembers how the answer that has begun is stopped, and stops it where that was asked for before.

@@ -55,6 +55,13 @@ struct ConversationMapping {
                 }
                 drawn += 1
                 parts.append(add(.image(image), note: note))
+            case .predicted(let picture):
+                if let image = picture.image {
+                    let steps = message.answer?.options.pictures.steps ?? 0
+                    parts.append(add(.image(image), note: DrawnPicture.note(picture, steps: steps)))
+                } else {
+                    parts.append(.undrawn(picture.words))
+                }
             case .video(let video):
                 // Without frames it is no part of a prompt, and has no number there.
                 if !video.frames.isEmpty { parts.append(add(.clip(video))) }
@@ -62,7 +69,7 @@ struct ConversationMapping {
         }
         let grounding = grounding(message)
         // The marks are not for people.
-        if let grounding { parts = [.text(grounding.answer.text)] }
+        if let grounding, message.predictedPictures.isEmpty { parts = [.text(grounding.answer.text)] }
         var item = ConversationItem(
             id: message.id, speaker: speaker(message.role), parts: parts,
             time: Double(message.created.milliseconds) / 1000, marks: marks(message), figures: figures(message),

@@ -94,9 +94,9 @@ struct DrawCommand: AsyncParsableCommand {
         let text = try readText()
         let parts = try parts(text)
         let began = ContinuousClock.now
-        let (loaded, drawer) = try load()
         let request = DiffusionDecoder.Request(
             width: size.width, height: size.height, steps: steps, guidance: guidance)
+        let (loaded, drawer) = try load(request)
         guard drawer.allows(request) else {
             throw CommandError(
                 status: ExitStatus.usage,
@@ -119,14 +119,14 @@ struct DrawCommand: AsyncParsableCommand {
         defer { line.clear() }
         do {
             let condition = try drawer.condition(
-                for: parts, isCancelled: { flag.isCancelled }, progress: { line.show($0) })
+                for: parts, request, isCancelled: { flag.isCancelled }, progress: { line.show($0) })
             guard let condition else { throw CommandError.interrupted }
             report.conditionSeconds = (ContinuousClock.now - began).seconds - loadSeconds
             let first = seed ?? UInt64.random(in: 0..<1 << 53)
             for index in 0..<count {
                 let start = ContinuousClock.now
                 let own = first &+ UInt64(index)
-                line.prefix = count > 1 ? "picture \(index + 1) of \(count): " : ""
+                line.prefix = count > 1 ? DrawingProgress.Place(number: index + 1, of: count).text + ", " : ""
                 let picture = try drawer.draw(
                     condition, request, seed: own, isCancelled: { flag.isCancelled }, progress: { line.show($0) })
                 line.clear()
@@ -163,15 +163,14 @@ struct DrawCommand: AsyncParsableCommand {
         return DrawingPrompt.parts(PromptMedia.interleave(text: text, media: others), boxes: box, media: media)
     }
 
-    private func load() throws(CommandError) -> (LoadedModel, PictureDrawer) {
+    private func load(_ request: DiffusionDecoder.Request) throws(CommandError) -> (LoadedModel, PictureDrawer) {
         let path = try model.path()
         var options = model.options
         options.memoryCheck = memory.ignoresMemory ? nil : MemoryCheck(beamCount: 1)
-        var progress = TransferProgress("loading")
-        defer { progress.clear() }
         do {
+            try PictureDrawer.checkMemory(path: path, options: options, request)
             let loaded = try LoadedModel.showingProgress(path: path, options: options)
-            let drawer = try PictureDrawer(model: loaded, store: Folders.pictureStore) { progress.show($0, of: $1) }
+            let drawer = try PictureDrawer(model: loaded, store: Folders.pictureStore)
             return (loaded, drawer)
         } catch { throw .failed(error.description) }
     }

@@ -25,6 +25,11 @@ enum DrawnPicture {
     /// What is said beside a picture.
     static func note(steps: Int) -> String { "\(steps) steps" }
 
+    /// What is said beside a picture among an answer's words.
+    static func note(_ picture: PredictedPicture, steps: Int) -> String {
+        picture.isWhole ? note(steps: steps) : "unfinished"
+    }
+
     /// What is said beside a picture of an answer, counted from 0; nil when it was not drawn.
     static func note(_ answer: Answer, picture: Int, of count: Int) -> String? {
         guard let drawing = answer.drawing else { return nil }

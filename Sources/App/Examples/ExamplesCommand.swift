@@ -109,6 +109,7 @@ extension Example {
             switch part.content {
             case .text(let text): text
             case .image(let image): "[\(image.name)] "
+            case .predicted(let picture): picture.words
             case .video(let video): "[\(video.name), \(video.frames.count) frames] "
             }
         }

@@ -79,7 +79,7 @@ actor AnswerVerifier {
             let engine = try await engine(for: answer)
             if let reason = await obstacle(engine, answer) { return .cannotVerify(reason) }
             if let drawing = answer.drawing { return try await draw(message, answer.seed, drawing, engine, onRun) }
-            return await compare(message, answer, engine, prompt: try prompt(message, answer), onRun)
+            return try await compare(message, answer, engine, prompt: try prompt(message, answer), onRun)
         } catch let error as SessionError {
             return .cannotVerify(error.description)
         } catch let error as InferenceError {
@@ -154,19 +154,20 @@ actor AnswerVerifier {
         else {
             return wished.prompt
         }
-        return wished.continuing(beginning).prompt
+        return try wished.continuing(beginning) { file throws in try pixels(of: file) }.prompt
     }
 
     private func compare(
         _ message: Message, _ answer: Answer, _ engine: InferenceEngine, prompt: Prompt,
         _ onRun: StopReceiver
-    ) async -> Outcome {
+    ) async throws -> Outcome {
         let expected = Array(answer.tokenIDs.dropFirst(answer.continuedTokens))
         let pieces = Answer.pieces(of: message.text, lengths: answer.tokenTextLengths)?.pieces ?? []
         var options = answer.options
         options.seed = answer.seed
         // A stopped answer would have gone on.
         if answer.finishReason == .cancelled { options.maximumTokens = expected.count }
+        let pictures = message.predictedPictures.filter { $0.token >= answer.continuedTokens }
         let run = engine.generate(prompt, options: options)
         onRun { run.cancel() }
         var count = 0
@@ -192,11 +193,34 @@ actor AnswerVerifier {
                 return count == expected.count ? .agrees : difference(nil)
             case .failed(let failure):
                 return .cannotVerify(failure.description)
+            case .picture(let number, let event):
+                guard let outcome = try compare(event, number, pictures) else { continue }
+                run.cancel()
+                return outcome
             case .progress, .started, .provisional:
                 break
             }
         }
         return .interrupted
+    }
+
+    /// Compares what is told of a picture among an answer's words with what was recorded; nil while nothing differs.
+    private func compare(_ event: PictureEvent, _ number: Int, _ recorded: [PredictedPicture]) throws -> Outcome? {
+        guard recorded.indices.contains(number) else { return nil }
+        let picture = recorded[number]
+        switch event {
+        case .predicted(let context):
+            // One that was stopped would have gone on.
+            guard let expected = picture.context, expected != context else { return nil }
+            return .drawsAnother(picture: number + 1, "predicted from something else than what was recorded")
+        case .drawn(let image):
+            guard picture.isWhole, let stored = picture.image else { return nil }
+            return Self.difference(image, try pixels(of: stored.file)).map { .drawsAnother(picture: number + 1, $0) }
+        case .notDrawn(let problem):
+            guard picture.isWhole else { return nil }
+            return .drawsAnother(picture: number + 1, "not drawn now: \(problem)")
+        case .opened, .progress, .preview: return nil
+        }
     }
 
     // MARK: Drawings

@@ -105,7 +105,7 @@ struct SelfTestCommand: AsyncParsableCommand {
         for await event in run.events {
             switch event {
             case .progress(let now): progress.show(now)
-            case .started, .provisional: progress.clear()
+            case .started, .provisional, .picture: progress.clear()
             case .token(let token):
                 answer += token.text
             case .finished(let summary):

@@ -74,6 +74,9 @@ private struct CastPrinter {
         case .image(let image):
             pictureCount += 1
             return note("[Image #\(pictureCount)] \(image.name) · \(image.width)×\(image.height)")
+        case .predicted(let picture):
+            guard let image = picture.image else { return note(picture.words) }
+            return medium(.image(image))
         case .video(let video):
             // Numbered as one, as on the screen.
             if !video.frames.isEmpty { pictureCount += 1 }
@@ -96,6 +99,8 @@ private struct CastPrinter {
             return text
         case .textAdded(_, _, let words):
             return wrapped(grounded?.append(words) ?? words)
+        case .pictureOpened(_, let picture):
+            return medium(Part(.predicted(picture)))
         case .picturesAdded(_, let parts):
             return parts.map { medium($0) }.joined()
         case .answerEnded(let id, let reason, let wasInterrupted):

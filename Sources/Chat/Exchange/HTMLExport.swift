@@ -94,6 +94,9 @@ extension SessionExport {
             return "<figure><div class=\"picture\">\(shown)\(overlay)</div><figcaption>"
                 + Self.escaped("\(SessionNaming.printable(image.name)) · \(image.width)×\(image.height)")
                 + "</figcaption></figure>"
+        case .predicted(let picture):
+            guard let image = picture.image else { return "<figure>\(Self.escaped(picture.words))</figure>" }
+            return html(.image(image), number: number)
         case .video(let video):
             let frames = video.frames.map { frame in
                 picture(frame.file, "\(video.name) at \(frame.seconds) s", video.width, video.height)

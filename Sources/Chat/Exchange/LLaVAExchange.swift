@@ -74,6 +74,7 @@ extension SessionExport {
                 if case .text(let words) = part.content {
                     text += words.replacingOccurrences(of: LLaVAExchange.mark, with: LLaVAExchange.harmlessMark)
                 }
+                if let picture = part.predicted, picture.image == nil { text += picture.words }
                 for file in part.files where picture(file) != nil {
                     pictures.append(.string(path(file)))
                     text += LLaVAExchange.mark + "\n"

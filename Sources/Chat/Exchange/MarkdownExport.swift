@@ -38,6 +38,9 @@ extension SessionExport {
             return text
         case .image(let image):
             return link(image.name, image.file)
+        case .predicted(let picture):
+            // Between the words on lines of its own.
+            return "\n\n\(picture.image.map { link($0.name, $0.file) } ?? "*\(picture.words)*")\n\n"
         case .video(let video):
             let frames = video.frames.map { frame in
                 let second = (frame.seconds * 100).rounded() / 100

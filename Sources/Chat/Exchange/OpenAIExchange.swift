@@ -37,6 +37,7 @@ extension SessionExport {
         message.parts.map { part in
             switch part.content {
             case .text(let text): text
+            case .predicted(let picture): picture.words
             case .image(let image): "[Image: \(SessionNaming.printable(image.name))]"
             case .video(let video): "[Video: \(SessionNaming.printable(video.name))]"
             }

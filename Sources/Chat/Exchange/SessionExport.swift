@@ -170,6 +170,7 @@ extension Part {
         switch content {
         case .text: []
         case .image(let image): [image.file]
+        case .predicted(let picture): [picture.image?.file].compactMap(\.self)
         case .video(let video): video.frames.map(\.file)
         }
     }
