@@ -12,14 +12,15 @@
 // ---------------------------------------------------------------------------------------------------------------
 // Products
 
-/// Advances the sums of tile_m x tile_n dot products over `count` columns; sums[n][m] at stride EMU_PANEL.
-EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, size_t w_stride, const float *x, size_t x_stride,
-                             size_t count, lanes *sums) {
+/// Begins the sums of tile_m x tile_n dot products with `count` columns, or goes on with them; sums[n][m] at stride
+/// EMU_PANEL.
+EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, const float *x, size_t x_stride, size_t count,
+                             bool begins, lanes *sums) {
     lanes s[EMU_TILE_M][EMU_TILE_N];
 #pragma clang loop unroll(full)
     for (int m = 0; m < tile_m; m++) {
 #pragma clang loop unroll(full)
-        for (int n = 0; n < tile_n; n++) s[m][n] = sums[n * EMU_PANEL + m];
+        for (int n = 0; n < tile_n; n++) s[m][n] = begins ? (lanes){0} : sums[n * EMU_PANEL + m];
     }
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) {
@@ -28,7 +29,7 @@ EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, size_t w_st
         for (int n = 0; n < tile_n; n++) xs[n] = load(x + (size_t)n * x_stride + i);
 #pragma clang loop unroll(full)
         for (int m = 0; m < tile_m; m++) {
-            lanes ws = load(w + (size_t)m * w_stride + i);
+            lanes ws = load(w + (size_t)m * EMU_COLUMN_CHUNK + i);
 #pragma clang loop unroll(full)
             for (int n = 0; n < tile_n; n++) s[m][n] = fused(ws, xs[n], s[m][n]);
         }
@@ -39,7 +40,7 @@ EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, size_t w_st
 #pragma clang loop unroll(full)
         for (int m = 0; m < tile_m; m++) {
             lanes ws = {0};
-            memcpy(&ws, w + (size_t)m * w_stride + i, rest);
+            memcpy(&ws, w + (size_t)m * EMU_COLUMN_CHUNK + i, rest);
 #pragma clang loop unroll(full)
             for (int n = 0; n < tile_n; n++) {
                 lanes xs = {0};
@@ -55,48 +56,104 @@ EMU_INLINE void tile_product(int tile_m, int tile_n, const float *w, size_t w_st
     }
 }
 
-/// All rows of a panel against `rows` rows of x, over one chunk of columns.
-EMU_INLINE void chunk_product(const float *w, size_t panel, const float *x, size_t k, size_t rows, size_t count,
-                              lanes *sums) {
+/// Some rows of x, at most EMU_TILE_N, against a panel.
+EMU_INLINE void rows_product(int tile_n, const float *w, size_t panel, const float *x, size_t k, size_t count,
+                             bool begins, lanes *sums) {
     size_t m = 0;
     for (; m + EMU_TILE_M <= panel; m += EMU_TILE_M) {
-        const float *wm = w + m * EMU_COLUMN_CHUNK;
-        size_t n = 0;
-        for (; n + EMU_TILE_N <= rows; n += EMU_TILE_N) {
-            tile_product(EMU_TILE_M, EMU_TILE_N, wm, EMU_COLUMN_CHUNK, x + n * k, k, count, sums + n * EMU_PANEL + m);
+        tile_product(EMU_TILE_M, tile_n, w + m * EMU_COLUMN_CHUNK, x, k, count, begins, sums + m);
+    }
+    for (; m < panel; m++) tile_product(1, tile_n, w + m * EMU_COLUMN_CHUNK, x, k, count, begins, sums + m);
+}
+
+/// All rows of a panel against `rows` rows of x, over one chunk of columns. The panel's chunk stays in the nearest cache,
+/// and each row of x passes by once.
+EMU_INLINE void chunk_product(const float *w, size_t panel, const float *x, size_t k, size_t rows, size_t count,
+                              bool begins, lanes *sums) {
+    size_t n = 0;
+    for (; n + EMU_TILE_N <= rows; n += EMU_TILE_N) {
+        rows_product(EMU_TILE_N, w, panel, x + n * k, k, count, begins, sums + n * EMU_PANEL);
+    }
+    for (; n < rows; n++) rows_product(1, w, panel, x + n * k, k, count, begins, sums + n * EMU_PANEL);
+}
+
+/// out[0..<count] = the sums' totals, plus a bias.
+EMU_INLINE void store_totals(const lanes *sums, size_t count, const float *bias, float *out) {
+    size_t m = 0;
+    for (; m + 4 <= count; m += 4) {
+        four_floats total = reduce_four(sums + m);
+        if (bias != NULL) total += *(const unaligned_four_floats *)(bias + m);
+        *(unaligned_four_floats *)(out + m) = total;
+    }
+    for (; m < count; m++) out[m] = bias == NULL ? reduce(sums[m]) : reduce(sums[m]) + bias[m];
+}
+
+/// Sixteen weights of a type that is not in blocks.
+EMU_INLINE lanes load_weights(int32_t type, const uint8_t *weights) {
+    switch (type) {
+    case EMU_F16: return __builtin_convertvector(*(const unaligned_halves *)weights, lanes);
+    case EMU_BF16:
+        return (lanes)(__builtin_convertvector(*(const unaligned_shorts *)weights, word_lanes) << 16);
+    default: return load((const float *)weights);
+    }
+}
+
+/// A panel times one row of x, whose weights are read once and never again: they are widened on the way.
+EMU_INLINE void streamed_product(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias,
+                                 size_t panel, size_t k, const float *x, float *out) {
+    enum { ROWS = 4 };
+    lanes sums[EMU_PANEL];
+    const size_t step = type_bytes(type, LANES);
+    size_t m = 0;
+    for (; m + ROWS <= panel; m += ROWS) {
+        const uint8_t *from = weights + m * row_bytes;
+        lanes s[ROWS] = {{0}};
+        for (size_t i = 0; i < k; i += LANES, from += step) {
+            lanes xs = load(x + i);
+#pragma clang loop unroll(full)
+            for (int r = 0; r < ROWS; r++) {
+                // The next rows' weights: the CPU begins anew to guess with every row.
+                __builtin_prefetch(from + (size_t)(ROWS + r) * row_bytes, 0, 0);
+                s[r] = fused(load_weights(type, from + (size_t)r * row_bytes), xs, s[r]);
+            }
         }
-        for (; n < rows; n++) {
-            tile_product(EMU_TILE_M, 1, wm, EMU_COLUMN_CHUNK, x + n * k, k, count, sums + n * EMU_PANEL + m);
-        }
+        memcpy(sums + m, s, sizeof s);
     }
     for (; m < panel; m++) {
-        for (size_t n = 0; n < rows; n++) {
-            tile_product(1, 1, w + m * EMU_COLUMN_CHUNK, EMU_COLUMN_CHUNK, x + n * k, k, count,
-                         sums + n * EMU_PANEL + m);
-        }
+        const uint8_t *from = weights + m * row_bytes;
+        lanes s = {0};
+        for (size_t i = 0; i < k; i += LANES, from += step) s = fused(load_weights(type, from), load(x + i), s);
+        sums[m] = s;
     }
+    store_totals(sums, panel, bias, out);
 }
 
 static void panel_product(int32_t type, const uint8_t *weights, size_t row_bytes, const float *bias, size_t panel,
                           size_t k, const float *x, size_t n, float *out, size_t out_stride) {
+    if (n == 1 && k % LANES == 0) {
+        switch (type) {
+#define EACH(name) case name: streamed_product(name, weights, row_bytes, bias, panel, k, x, out); return
+        EACH(EMU_F32);
+        EACH(EMU_F16);
+        EACH(EMU_BF16);
+#undef EACH
+        default: break;
+        }
+    }
     _Alignas(64) float widened[EMU_PANEL * EMU_COLUMN_CHUNK];
     _Alignas(64) lanes sums[EMU_ROW_BLOCK * EMU_PANEL];
     for (size_t first = 0; first < n; first += EMU_ROW_BLOCK) {
         size_t rows = n - first < EMU_ROW_BLOCK ? n - first : EMU_ROW_BLOCK;
-        memset(sums, 0, rows * EMU_PANEL * sizeof(lanes));
         for (size_t column = 0; column < k; column += EMU_COLUMN_CHUNK) {
             size_t count = k - column < EMU_COLUMN_CHUNK ? k - column : EMU_COLUMN_CHUNK;
             size_t offset = type_bytes(type, column);
             for (size_t m = 0; m < panel; m++) {
                 dequantize(type, weights + m * row_bytes + offset, widened + m * EMU_COLUMN_CHUNK, count);
             }
-            chunk_product(widened, panel, x + first * k + column, k, rows, count, sums);
+            chunk_product(widened, panel, x + first * k + column, k, rows, count, column == 0, sums);
         }
         for (size_t row = 0; row < rows; row++) {
-            for (size_t m = 0; m < panel; m++) {
-                float value = reduce(sums[row * EMU_PANEL + m]);
-                out[(first + row) * out_stride + m] = bias == NULL ? value : value + bias[m];
-            }
+            store_totals(sums + row * EMU_PANEL, panel, bias, out + (first + row) * out_stride);
         }
     }
 }
@@ -111,16 +168,17 @@ EMU_INLINE lanes load_rest(const float *p, size_t count, float fill) {
     return v;
 }
 
-EMU_INLINE float dot(const float *a, const float *b, size_t count) {
+/// A dot product before its lanes are added.
+EMU_INLINE lanes dot_lanes(const float *a, const float *b, size_t count) {
     lanes sum = {0};
     size_t i = 0;
     for (; i + LANES <= count; i += LANES) sum = fused(load(a + i), load(b + i), sum);
     if (i < count) sum = fused(load_rest(a + i, count - i, 0), load_rest(b + i, count - i, 0), sum);
-    return reduce(sum);
+    return sum;
 }
 
 static void rms_norm_row(const float *x, const float *weight, float epsilon, size_t k, float *out) {
-    float mean = dot(x, x, k) / (float)k;
+    float mean = reduce(dot_lanes(x, x, k)) / (float)k;
     float scale = 1.0f / sqrtf(mean + epsilon);
     size_t i = 0;
     for (; i + LANES <= k; i += LANES) store(out + i, load(x + i) * scale * load(weight + i));
@@ -232,6 +290,24 @@ EMU_INLINE const float *cached_head(int32_t type, const uint8_t *head, size_t d,
     return space;
 }
 
+/// scores[t] = q · keys[slots[t]] · scale, four keys at a time.
+EMU_INLINE void score_keys(const float *q, int32_t type, const uint8_t *keys, const int32_t *slots, size_t length,
+                           size_t slot_stride, size_t d, float scale, float *scores) {
+    float space[EMU_MAX_HEAD_SIZE];
+    size_t t = 0;
+    for (; t + 4 <= length; t += 4) {
+        lanes sums[4];
+#pragma clang loop unroll(full)
+        for (size_t i = 0; i < 4; i++) {
+            sums[i] = dot_lanes(q, cached_head(type, keys + (size_t)slots[t + i] * slot_stride, d, space), d);
+        }
+        *(unaligned_four_floats *)(scores + t) = reduce_four(sums) * scale;
+    }
+    for (; t < length; t++) {
+        scores[t] = reduce(dot_lanes(q, cached_head(type, keys + (size_t)slots[t] * slot_stride, d, space), d)) * scale;
+    }
+}
+
 /// out[D] = Σ scores[t] · values[slots[t]], in the order of t.
 EMU_INLINE void weighted_sum(int32_t type, const uint8_t *values, const int32_t *slots, size_t length, size_t slot_stride,
                              size_t d, const float *scores, float *out) {
@@ -250,13 +326,14 @@ EMU_INLINE void weighted_sum(int32_t type, const uint8_t *values, const int32_t 
 
 static void attend(const float *q, int32_t type, const uint8_t *keys, const uint8_t *values, const int32_t *slots,
                    size_t length, size_t slot_stride, size_t d, float scale, float *scores, float *out) {
-    float space[EMU_MAX_HEAD_SIZE];
-    float greatest = -INFINITY;
-    for (size_t t = 0; t < length; t++) {
-        float score = dot(q, cached_head(type, keys + (size_t)slots[t] * slot_stride, d, space), d) * scale;
-        scores[t] = score;
-        if (score > greatest) greatest = score;
+    // The common head sizes as constants, so that their sums stay in registers.
+    switch (d) {
+    case 64: score_keys(q, type, keys, slots, length, slot_stride, 64, scale, scores); break;
+    case 128: score_keys(q, type, keys, slots, length, slot_stride, 128, scale, scores); break;
+    default: score_keys(q, type, keys, slots, length, slot_stride, d, scale, scores); break;
     }
+    float greatest = -INFINITY;
+    for (size_t t = 0; t < length; t++) greatest = scores[t] > greatest ? scores[t] : greatest;
     lanes sum = {0};
     size_t t = 0;
     for (; t + LANES <= length; t += LANES) {
@@ -272,7 +349,6 @@ static void attend(const float *q, int32_t type, const uint8_t *keys, const uint
         sum += kept;
     }
     float inverse = 1.0f / reduce(sum);
-    // The common head sizes as constants, so that their sums stay in registers.
     switch (d) {
     case 64: weighted_sum(type, values, slots, length, slot_stride, 64, scores, out); break;
     case 128: weighted_sum(type, values, slots, length, slot_stride, 128, scores, out); break;

@@ -20,6 +20,8 @@ typedef int8_t unaligned_signed_bytes __attribute__((vector_size(16), aligned(1)
 typedef _Float16 unaligned_halves __attribute__((vector_size(32), aligned(1)));
 typedef uint16_t unaligned_shorts __attribute__((vector_size(32), aligned(1)));
 typedef uint32_t word_lanes __attribute__((vector_size(64)));
+typedef float four_floats __attribute__((vector_size(16)));
+typedef float unaligned_four_floats __attribute__((vector_size(16), aligned(4)));
 typedef double double_lanes __attribute__((vector_size(128)));
 
 EMU_INLINE lanes load(const float *p) { return *(const unaligned_lanes *)p; }
@@ -36,6 +38,27 @@ EMU_INLINE float reduce(lanes v) {
         for (int i = 0; i < half; i++) a[i] += a[i + half];
     }
     return a[0];
+}
+
+/// The same of four at once, which shares the last additions of the tree between them.
+EMU_INLINE four_floats reduce_four(const lanes *v) {
+    typedef float eight_floats __attribute__((vector_size(32)));
+    four_floats parts[4];
+#pragma clang loop unroll(full)
+    for (int i = 0; i < 4; i++) {
+        eight_floats halves[2];
+        memcpy(halves, v + i, sizeof halves);
+        halves[0] += halves[1];
+        four_floats quarters[2];
+        memcpy(quarters, halves, sizeof quarters);
+        parts[i] = quarters[0] + quarters[1];
+    }
+    // Places 0 and 2, 1 and 3 of each; then both.
+    four_floats first = __builtin_shufflevector(parts[0], parts[1], 0, 1, 4, 5) +
+                        __builtin_shufflevector(parts[0], parts[1], 2, 3, 6, 7);
+    four_floats second = __builtin_shufflevector(parts[2], parts[3], 0, 1, 4, 5) +
+                         __builtin_shufflevector(parts[2], parts[3], 2, 3, 6, 7);
+    return __builtin_shufflevector(first, second, 0, 2, 4, 6) + __builtin_shufflevector(first, second, 1, 3, 5, 7);
 }
 
 EMU_INLINE float half_value(uint16_t bits) {

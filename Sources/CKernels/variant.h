@@ -11,7 +11,7 @@
 
 // Activation rows that share one pass over dequantised weights, and columns widened at a time (a multiple of every
 // block size). Together with the accumulators they stay inside a core's caches.
-enum { EMU_ROW_BLOCK = 64, EMU_COLUMN_CHUNK = 512, EMU_PANEL = 12 };
+enum { EMU_ROW_BLOCK = 128, EMU_COLUMN_CHUNK = 512, EMU_PANEL = 12 };
 
 /// What the CPU has, each level with all of those before it.
 typedef enum { EMU_LEVEL_PLAIN, EMU_LEVEL_AVX2, EMU_LEVEL_AVX512, EMU_LEVEL_AMX } emu_level;
