@@ -70,12 +70,13 @@ static float run_limit(emu_limit limit, size_t rounds, uint32_t seed) {
 #endif
     if (limit == EMU_LIMIT_INT8) {
         int_lanes sums[LIMIT_SUMS] = {{0}};
-        byte_row weights[2];
-        memset(weights, (int)(seed & 15), sizeof weights);
+        // Of the same weights a product would be computed once, where adding it is another instruction.
+        byte_row weights[LIMIT_SUMS];
+        for (int i = 0; i < LIMIT_SUMS; i++) memset(weights + i, (int)((seed + (uint32_t)i) & 15), sizeof *weights);
         for (size_t round = 0; round < rounds; round++) {
             int32_t x = (int32_t)(seed + round);
 #pragma clang loop unroll(full)
-            for (int i = 0; i < LIMIT_SUMS; i++) sums[i] = dot_unsigned(sums[i], weights[i & 1], x);
+            for (int i = 0; i < LIMIT_SUMS; i++) sums[i] = dot_unsigned(sums[i], weights[i], x);
         }
         int_lanes all = sums[0];
         for (int i = 1; i < LIMIT_SUMS; i++) all ^= sums[i];

@@ -10,6 +10,7 @@
 #define EMU_TILE_ROWS 16
 #define EMU_HAS_MATRIX_PRODUCTS 1
 #define EMU_BIAS_IN_SUMS 1
+#define EMU_SHORT_SUMS 0
 #define EMU_PACKED_STEPS "packed_steps_avx512.h"
 #include "packed_kernels.h"
 #pragma clang attribute pop

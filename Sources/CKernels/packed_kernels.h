@@ -2,7 +2,8 @@
 //
 // Includers define EMU_PACKED_VARIANT, EMU_PACKED_NAME, EMU_TILE_ROWS (activation rows that share a register of
 // weights, or a tile of the CPU's where EMU_HAS_MATRIX_PRODUCTS), and three steps:
-//   dot_unsigned(sums, w, a): sums[i] += Σ w[4i+j]·a[j], w unsigned, a four signed bytes
+//   dot_unsigned(sums, w, a): sums[i] += Σ w[4i+j]·a[j], w unsigned, a four signed bytes; where EMU_SHORT_SUMS in two
+//                             halves of 16 bits, which add_short_sums adds to sums of 32 behind a block
 //   dot_biased(sums, w, a):   the same for w + 128 as unsigned bytes; whether the bias is in the sums tells
 //   EMU_BIAS_IN_SUMS
 //   dot_bf16(sums, w, a):     sums[i] += Σ w[2i+j]·a[j], j = 0, 1, in bf16
@@ -114,18 +115,29 @@ static void narrow_row(const float *x, const emu_activations *a, size_t row, boo
 
 /// One block of four-bit quants times a tile: dots[r] += Σ quant · x.
 EMU_INLINE void four_bit_dots(int rows, const uint8_t *quants, const int8_t *x, int_lanes *dots) {
+    int_lanes sums[EMU_TILE_ROWS];
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) sums[r] = EMU_SHORT_SUMS ? (int_lanes){0} : dots[r];
 #pragma clang loop unroll(full)
     for (int step = 0; step < 4; step++) {
         byte_row both = *(const byte_row *)(quants + step * 64);
         byte_row low = both & 15, high = both >> 4;
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            dots[r] = dot_unsigned(dots[r], low, load_word(x + r * EMU_PACK_COLUMNS + 4 * step));
+            sums[r] = dot_unsigned(sums[r], low, load_word(x + r * EMU_PACK_COLUMNS + 4 * step));
         }
 #pragma clang loop unroll(full)
         for (int r = 0; r < rows; r++) {
-            dots[r] = dot_unsigned(dots[r], high, load_word(x + r * EMU_PACK_COLUMNS + 16 + 4 * step));
+            sums[r] = dot_unsigned(sums[r], high, load_word(x + r * EMU_PACK_COLUMNS + 16 + 4 * step));
         }
+    }
+#pragma clang loop unroll(full)
+    for (int r = 0; r < rows; r++) {
+#if EMU_SHORT_SUMS
+        dots[r] = add_short_sums(dots[r], sums[r]);
+#else
+        dots[r] = sums[r];
+#endif
     }
 }
 

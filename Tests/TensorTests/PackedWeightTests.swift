@@ -119,6 +119,31 @@ extension KernelTests {
             }
         }
 
+        /// Quants and activations as great as they come: what holds a block's sums holds these.
+        @Test(arguments: [(GGMLType.q4_0, 0xFF, 7), (.q4_0, 0x00, -8), (.q4_1, 0xFF, 15), (.q8_0, 0x80, -128)])
+        private func theGreatestQuantsHaveRoom(_ type: GGMLType, _ quants: UInt8, _ weight: Float) throws {
+            let (rows, pool) = (16, ThreadPool(threadCount: 1))
+            var bytes = [UInt8](repeating: quants, count: try #require(type.rowBytes(columns: Self.columns)) * rows)
+            for block in stride(from: 0, to: bytes.count, by: type.blockBytes) {
+                // A scale of one in fp16, and no minimum.
+                bytes[block..<block + 2] = [0x00, 0x3C]
+                if type == .q4_1 { bytes[block + 2..<block + 4] = [0, 0] }
+            }
+            let matrix = try bytes.withUnsafeBytes { raw in
+                let matrix = try #require(
+                    WeightMatrix(rows: rows, columns: Self.columns, type: type, bytes: raw, owner: Owner()))
+                return WeightPacker(pool: pool) { _ in }.pack(matrix)
+            }
+            let x = [Float](repeating: 1, count: 5 * Self.columns) + [Float](repeating: -1, count: 5 * Self.columns)
+            Kernels.withEachVariant { variant in
+                let out = multiply(matrix, x, pool: pool)
+                let expected = [1, -1].flatMap { sign in
+                    [Float](repeating: Float(sign * Self.columns) * weight, count: 5 * rows)
+                }
+                #expect(zip(out, expected).allSatisfy { abs($0 - $1) <= 1e-5 * abs($1) }, "\(variant)")
+            }
+        }
+
         @Test(arguments: types) func aRowsBitsDependOnNothingElse(_ type: GGMLType) throws {
             let pools = [1, 2, 3, 8].map { ThreadPool(threadCount: $0) }
             let rows = 40
