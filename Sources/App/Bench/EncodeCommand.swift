@@ -111,10 +111,14 @@ struct EncodeCommand: AsyncParsableCommand {
 
 /// The most memory that this process had at once.
 enum PeakMemory {
-    /// Bytes in memory, mapped files included.
+    /// Bytes in memory, mapped files included; 0 where the system does not tell.
+    ///
+    /// What getrusage tells begins with what the parent process had before it started this one.
     static var residentBytes: Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss * 1024
+        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
+            let kibibytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
+        else { return 0 }
+        return kibibytes * 1024
     }
 }
