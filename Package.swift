@@ -149,7 +149,8 @@ let package = Package(
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Models", "Pixels",
+                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Models",
+                "Pixels",
                 "Tensor", "TestSupport",
             ],
             exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),

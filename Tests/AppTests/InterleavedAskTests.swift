@@ -24,6 +24,7 @@ struct InterleavedAskTests {
         let text: String
         let tokens: [Int]
         let pictures: [Picture]?
+        // swift-format-ignore: AlwaysUseLowerCamelCase
         let finish_reason: String
     }
 
