@@ -46,7 +46,7 @@ let package = Package(
         .target(name: "Tensor", dependencies: ["CKernels"], swiftSettings: swiftSettings),
         .target(name: "ModelFiles", dependencies: ["Tensor", "Digest", "Paths"], swiftSettings: swiftSettings),
         .target(
-            name: "Tokenization", dependencies: ["Generation", "ModelFiles"],
+            name: "Tokenization", dependencies: ["Generation", "ModelFiles", "Pixels"],
             swiftSettings: swiftSettings),
         .target(
             name: "Models", dependencies: ["Tensor", "ModelFiles", "Paths", "Pixels"],
@@ -55,14 +55,16 @@ let package = Package(
             name: "Conversion", dependencies: ["Models", "ModelFiles", "Tensor", "Digest", "Paths"],
             swiftSettings: swiftSettings),
         .target(
-            name: "Inference", dependencies: ["Models", "Tokenization", "Generation", "Digest", "Pixels"],
+            name: "Inference",
+            dependencies: ["Models", "Tokenization", "Generation", "Digest", "Pixels", "ModelFiles", "Tensor"],
             swiftSettings: swiftSettings),
 
         // Sessions and the screen.
-        .target(name: "Chat", dependencies: ["Generation", "Digest", "Paths"], swiftSettings: swiftSettings),
+        .target(name: "Chat", dependencies: ["Generation", "Digest", "Paths", "Pixels"], swiftSettings: swiftSettings),
         .target(name: "Screen", dependencies: ["CUtf8proc"], swiftSettings: swiftSettings),
         .target(
-            name: "Media", dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Generation", "Pixels", "Screen"],
+            name: "Media",
+            dependencies: ["Paths", "CVips", "CLibAV", "CChafa", "Generation", "Pixels", "Screen", "Digest"],
             swiftSettings: swiftSettings),
         .target(
             name: "ChatUI", dependencies: ["Chat", "Screen", "Generation", "CMarkdown"],
@@ -87,6 +89,7 @@ let package = Package(
             name: "App",
             dependencies: [
                 "Inference", "Conversion", "Chat", "ChatUI", "Configuration", "Terminal", "Media", "Paths",
+                "Digest", "Generation", "ModelFiles", "Models", "Pixels", "Screen", "Tensor", "Tokenization",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -97,14 +100,15 @@ let package = Package(
         // Tests.
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: swiftSettings),
         .executableTarget(
-            name: "terminal-probe", dependencies: ["Terminal", "ChatUI", "Generation", "TestSupport"],
+            name: "terminal-probe", dependencies: ["Terminal", "ChatUI", "Generation", "TestSupport", "Screen"],
             path: "Tests/TerminalProbe", swiftSettings: swiftSettings),
         .target(name: "AllocationMeter", path: "Tests/AllocationMeter"),
         .executableTarget(
-            name: "SessionCrashChild", dependencies: ["App"], path: "Tests/SessionCrashChild",
+            name: "SessionCrashChild", dependencies: ["App", "Chat", "ChatUI", "Generation", "Inference", "Terminal"],
+            path: "Tests/SessionCrashChild",
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "GenerationTests", dependencies: ["Generation", "TestSupport"],
+            name: "GenerationTests", dependencies: ["Generation", "TestSupport", "Pixels"],
             swiftSettings: swiftSettings),
         .testTarget(name: "PathsTests", dependencies: ["Paths"], swiftSettings: swiftSettings),
         .testTarget(
@@ -114,44 +118,50 @@ let package = Package(
             name: "TensorTests", dependencies: ["Tensor", "CKernels", "TestSupport"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
-            name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport", "AllocationMeter"],
+            name: "ModelFilesTests", dependencies: ["ModelFiles", "TestSupport", "AllocationMeter", "Tensor"],
             exclude: ["Fixtures", "Reference"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TokenizationTests", dependencies: ["Tokenization", "TestSupport"],
+            name: "TokenizationTests",
+            dependencies: ["Tokenization", "TestSupport", "Generation", "ModelFiles", "Pixels"],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "InferenceTests",
             dependencies: [
-                "Inference", "Conversion", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter",
+                "Inference", "Conversion", "Tensor", "Models", "ModelFiles", "TestSupport", "AllocationMeter", "Digest",
+                "Generation", "Pixels", "Tokenization",
             ],
             exclude: ["Fixtures", "Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "ConversionTests", dependencies: ["Conversion", "Models", "ModelFiles", "Tensor", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ChatTests", dependencies: ["Chat", "TestSupport"], swiftSettings: swiftSettings),
+            name: "ChatTests", dependencies: ["Chat", "TestSupport", "Generation", "Pixels"],
+            swiftSettings: swiftSettings),
         .testTarget(
             name: "ScreenTests", dependencies: ["Screen", "TestSupport"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "MediaTests", dependencies: ["Media", "TestSupport"], exclude: ["Fixtures"],
+            name: "MediaTests", dependencies: ["Media", "TestSupport", "Generation", "Pixels", "Screen"],
+            exclude: ["Fixtures"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ChatUITests", dependencies: ["ChatUI", "TestSupport"], exclude: ["Golden"],
+            name: "ChatUITests", dependencies: ["ChatUI", "TestSupport", "Chat", "Generation", "Screen"],
+            exclude: ["Golden"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "ConfigurationTests", dependencies: ["Configuration", "TestSupport"],
+            name: "ConfigurationTests",
+            dependencies: ["Configuration", "TestSupport", "ChatUI", "Generation", "Screen"],
             swiftSettings: swiftSettings),
         .testTarget(
-            name: "TerminalTests", dependencies: ["Terminal", "ChatUI", "terminal-probe", "TestSupport"],
+            name: "TerminalTests",
+            dependencies: ["Terminal", "ChatUI", "terminal-probe", "TestSupport", "Generation", "Screen"],
             exclude: ["Reference"], swiftSettings: swiftSettings),
         .testTarget(
             name: "AppTests",
             dependencies: [
-                "emuchat", "bench", "SessionCrashChild", "Chat", "Generation", "Media", "ModelFiles", "Models",
-                "Pixels",
-                "Tensor", "TestSupport",
+                "emuchat", "bench", "SessionCrashChild", "App", "Chat", "ChatUI", "Generation", "Inference", "Media",
+                "ModelFiles", "Models", "Pixels", "Screen", "Tensor", "Terminal", "TestSupport",
             ],
             exclude: ["Golden", "Reference"], swiftSettings: swiftSettings),
     ]
