@@ -11,6 +11,10 @@ struct EmbeddingAndHead: Sendable {
     let norm: RMSNorm
     /// output.weight: [V, W]; the embedding again where the file has none.
     let head: WeightMatrix
+    /// The embedding in its file, where products read a packed copy of the weights.
+    private let table: GGUFTensor?
+    /// Tokens of a pass behind which the table's pages are given back.
+    private static let manyTokens = 16
 
     init(_ source: TensorSource, _ configuration: DecoderConfiguration, epsilon: Float) throws(ModelError) {
         let (rows, width) = (configuration.vocabularySize, configuration.width)
@@ -18,6 +22,7 @@ struct EmbeddingAndHead: Sendable {
         norm = try RMSNorm(source, "output_norm", features: width, epsilon: epsilon)
         head = try source.projection(
             source.contains("output.weight") ? "output.weight" : "token_embd.weight", rows: rows, columns: width)
+        table = head.isPacked ? source.file.tensors["token_embd.weight"] : nil
     }
 
     /// out[N, W] = the tokens' rows of the embedding.
@@ -25,6 +30,8 @@ struct EmbeddingAndHead: Sendable {
         for (row, token) in tokens.enumerated() {
             embedding.widenRow(Int(token), into: out + row * embedding.columns)
         }
+        // The system maps what lies around every row as well: a long prompt would bring the whole table into memory.
+        if let table, tokens.count > Self.manyTokens { table.discard(table.bytes) }
     }
 
     /// out[N, V] = head · norm(hidden[N, W]).
