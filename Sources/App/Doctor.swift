@@ -51,10 +51,10 @@ struct Doctor {
             Row("emuchat", emuchatVersion),
             Row(
                 "system",
-                "\(Self.field("PRETTY_NAME", of: "/etc/os-release", separator: "=") ?? "Linux"), \(Self.kernel)"),
+                "\(SystemFile.field("PRETTY_NAME", of: "/etc/os-release", separator: "=") ?? "Linux"), \(Self.kernel)"),
             Row(
                 "processor",
-                "\(Self.field("model name", of: "/proc/cpuinfo", separator: ":") ?? "unknown"), "
+                "\(SystemFile.field("model name", of: "/proc/cpuinfo", separator: ":") ?? "unknown"), "
                     + "\(ThreadPool.availableProcessors) in use"),
             Row("kernels", "\(Precision.fast.kernelName) in fast precision, \(Kernels.variantName) in exact"),
             Row("memory", memory),
@@ -63,7 +63,7 @@ struct Doctor {
 
     private var memory: String {
         let available = AvailableMemory().bytes.map(Self.size) ?? "unknown"
-        let used = Self.field("VmRSS", of: "/proc/self/status", separator: ":") ?? "unknown"
+        let used = SystemFile.field("VmRSS", of: "/proc/self/status", separator: ":") ?? "unknown"
         return "\(available) available, \(used) in use by emuchat"
     }
 
@@ -129,17 +129,5 @@ struct Doctor {
             withUnsafeBytes(of: tuple) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         }
         return "\(text(name.sysname)) \(text(name.release)) \(text(name.machine))"
-    }
-
-    /// The value of a line such as `name: value`, without quotes.
-    private static func field(_ name: String, of path: String, separator: Character) -> String? {
-        guard let text = try? String(contentsOfFile: path, encoding: .utf8) else { return nil }
-        for line in text.split(separator: "\n") {
-            let pieces = line.split(separator: separator, maxSplits: 1)
-            if pieces.count == 2, pieces[0].trimmingCharacters(in: .whitespaces) == name {
-                return pieces[1].trimmingCharacters(in: CharacterSet(charactersIn: " \t\""))
-            }
-        }
-        return nil
     }
 }

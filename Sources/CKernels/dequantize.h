@@ -6,11 +6,15 @@
 #include "blocks.h"
 #include "lanes.h"
 
+EMU_INLINE lanes load_f16(const uint8_t *in) { return __builtin_convertvector(*(const unaligned_halves *)in, lanes); }
+
+EMU_INLINE lanes load_bf16(const uint8_t *in) {
+    return (lanes)(__builtin_convertvector(*(const unaligned_shorts *)in, word_lanes) << 16);
+}
+
 EMU_INLINE void widen_f16(const uint8_t *in, float *out, size_t count) {
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        store(out + i, __builtin_convertvector(*(const unaligned_halves *)(in + 2 * i), lanes));
-    }
+    for (; i + LANES <= count; i += LANES) store(out + i, load_f16(in + 2 * i));
     for (; i < count; i++) {
         uint16_t bits;
         memcpy(&bits, in + 2 * i, 2);
@@ -20,10 +24,7 @@ EMU_INLINE void widen_f16(const uint8_t *in, float *out, size_t count) {
 
 EMU_INLINE void widen_bf16(const uint8_t *in, float *out, size_t count) {
     size_t i = 0;
-    for (; i + LANES <= count; i += LANES) {
-        word_lanes words = __builtin_convertvector(*(const unaligned_shorts *)(in + 2 * i), word_lanes) << 16;
-        store(out + i, (lanes)words);
-    }
+    for (; i + LANES <= count; i += LANES) store(out + i, load_bf16(in + 2 * i));
     for (; i < count; i++) {
         uint16_t bits;
         memcpy(&bits, in + 2 * i, 2);

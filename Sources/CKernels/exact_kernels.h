@@ -91,11 +91,27 @@ EMU_INLINE void store_totals(const lanes *sums, size_t count, const float *bias,
 /// Sixteen weights of a type that is not in blocks.
 EMU_INLINE lanes load_weights(int32_t type, const uint8_t *weights) {
     switch (type) {
-    case EMU_F16: return __builtin_convertvector(*(const unaligned_halves *)weights, lanes);
-    case EMU_BF16:
-        return (lanes)(__builtin_convertvector(*(const unaligned_shorts *)weights, word_lanes) << 16);
+    case EMU_F16: return load_f16(weights);
+    case EMU_BF16: return load_bf16(weights);
     default: return load((const float *)weights);
     }
+}
+
+/// sums[r] = row r of the weights times x.
+EMU_INLINE void stream_rows(size_t rows, int32_t type, const uint8_t *weights, size_t row_bytes, size_t k,
+                            const float *x, lanes *sums) {
+    const size_t step = type_bytes(type, LANES);
+    lanes s[EMU_PANEL] = {{0}};
+    for (size_t i = 0; i < k; i += LANES, weights += step) {
+        lanes xs = load(x + i);
+#pragma clang loop unroll(full)
+        for (size_t r = 0; r < rows; r++) {
+            // The next rows' weights: the CPU begins anew to guess with every row.
+            __builtin_prefetch(weights + (rows + r) * row_bytes, 0, 0);
+            s[r] = fused(load_weights(type, weights + r * row_bytes), xs, s[r]);
+        }
+    }
+    memcpy(sums, s, rows * sizeof *s);
 }
 
 /// A panel times one row of x, whose weights are read once and never again: they are widened on the way.
@@ -103,28 +119,9 @@ EMU_INLINE void streamed_product(int32_t type, const uint8_t *weights, size_t ro
                                  size_t panel, size_t k, const float *x, float *out) {
     enum { ROWS = 4 };
     lanes sums[EMU_PANEL];
-    const size_t step = type_bytes(type, LANES);
     size_t m = 0;
-    for (; m + ROWS <= panel; m += ROWS) {
-        const uint8_t *from = weights + m * row_bytes;
-        lanes s[ROWS] = {{0}};
-        for (size_t i = 0; i < k; i += LANES, from += step) {
-            lanes xs = load(x + i);
-#pragma clang loop unroll(full)
-            for (int r = 0; r < ROWS; r++) {
-                // The next rows' weights: the CPU begins anew to guess with every row.
-                __builtin_prefetch(from + (size_t)(ROWS + r) * row_bytes, 0, 0);
-                s[r] = fused(load_weights(type, from + (size_t)r * row_bytes), xs, s[r]);
-            }
-        }
-        memcpy(sums + m, s, sizeof s);
-    }
-    for (; m < panel; m++) {
-        const uint8_t *from = weights + m * row_bytes;
-        lanes s = {0};
-        for (size_t i = 0; i < k; i += LANES, from += step) s = fused(load_weights(type, from), load(x + i), s);
-        sums[m] = s;
-    }
+    for (; m + ROWS <= panel; m += ROWS) stream_rows(ROWS, type, weights + m * row_bytes, row_bytes, k, x, sums + m);
+    for (; m < panel; m++) stream_rows(1, type, weights + m * row_bytes, row_bytes, k, x, sums + m);
     store_totals(sums, panel, bias, out);
 }
 

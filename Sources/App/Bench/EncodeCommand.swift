@@ -115,10 +115,7 @@ enum PeakMemory {
     ///
     /// What getrusage tells begins with what the parent process had before it started this one.
     static var residentBytes: Int {
-        guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-            let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-            let kibibytes = line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap({ Int($0) })
-        else { return 0 }
-        return kibibytes * 1024
+        let value = SystemFile.field("VmHWM", of: "/proc/self/status", separator: ":")
+        return (value?.split(separator: " ").first.flatMap { Int($0) } ?? 0) * 1024
     }
 }
