@@ -6,6 +6,7 @@
 #include "blocks.h"
 #include "dequantize.h"
 #include "lanes.h"
+#include "variant.h"
 
 #include <stdbool.h>
 

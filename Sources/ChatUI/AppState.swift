@@ -65,22 +65,6 @@ package struct AppState: Equatable, Sendable {
         package var line: Int
     }
 
-    /// A command that is waiting for its pictures.
-    package struct Attachment: Equatable, Sendable {
-        package var numbers: [Int]
-        /// The editor before and after the placeholders were put in.
-        package var before: Editor
-        package var after: Editor
-        /// Whether one of the pictures has been read, so that the command did its work in part.
-        package var hasLoaded = false
-    }
-
-    /// Pasted text of which is being found out whether it names files.
-    package struct Paste: Equatable, Sendable {
-        package var id: Int
-        package var elements: [Editor.Element]
-    }
-
     /// A picture or a clip that fills the screen.
     package struct PictureView: Equatable, Sendable {
         package var number: Int
@@ -105,40 +89,6 @@ package struct AppState: Equatable, Sendable {
         package var wish: ExamplesWish
         package var completed = 0
         package var total = 0
-    }
-
-    /// What a completion was asked for.
-    package struct CompletionBase: Equatable, Sendable {
-        package var editor: Editor
-        package var prefix: String
-    }
-
-    /// Looking for what was sent before.
-    package struct HistorySearch: Equatable, Sendable {
-        package var query = ""
-        /// The entry that is shown.
-        package var index: Int?
-        /// Nothing older holds it.
-        package var hasFailed = false
-        /// What the editor held before.
-        package var draft: [Editor.Element]
-    }
-
-    /// The command that was entered last and taken out of the editor; it may still fail.
-    package struct TakenCommand: Equatable, Sendable {
-        package var name: String
-        /// The editor's text with and without it, and where the cursor was.
-        package var before: [Editor.Element]
-        package var after: [Editor.Element]
-        package var cursor: Int
-    }
-
-    /// A question of the conversation that is in the editor, to be asked otherwise.
-    package struct Editing: Equatable, Sendable {
-        /// The session's number of the question.
-        package var messageID: Int
-        /// What the editor held before.
-        package var draft: [Editor.Element]
     }
 
     /// A question that was asked and not sent.
@@ -344,48 +294,4 @@ package struct ModelLoading: Hashable, Sendable {
 /// A hint that goes away once it has been followed.
 package enum Hint: Hashable, Sendable {
     case send, newLine, image, help
-}
-
-/// A session of the start screen.
-package struct RecentSession: Hashable, Sendable {
-    package var name: String
-    package var title: String
-    /// When it was last changed, in seconds since 1970.
-    package var time: Double
-    package var turns: Int
-    package var pictures: Int
-    /// Words of it that hold what was searched for.
-    package var excerpt: String?
-
-    package init(
-        name: String, title: String, time: Double, turns: Int, pictures: Int, excerpt: String? = nil
-    ) {
-        self.name = name
-        self.title = title
-        self.time = time
-        self.turns = turns
-        self.pictures = pictures
-        self.excerpt = excerpt
-    }
-}
-
-/// How far a replay has come.
-package struct ReplayStatus: Hashable, Sendable {
-    /// Seconds of the session's own time.
-    package var position: Double
-    package var duration: Double
-    package var speed: Double
-    package var isPaused: Bool
-    /// The item of an answer whose words are still coming.
-    package var answering: ConversationItem.ID?
-    /// What stands in the bar instead, when the conversation is followed while another process writes it.
-    package var liveNote: String?
-
-    package init(position: Double, duration: Double, speed: Double, isPaused: Bool, liveNote: String? = nil) {
-        self.position = position
-        self.duration = duration
-        self.speed = speed
-        self.isPaused = isPaused
-        self.liveNote = liveNote
-    }
 }
