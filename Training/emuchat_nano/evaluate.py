@@ -17,6 +17,7 @@ import torch
 
 from .answer import answer_all
 from .features import load_features
+from .language import arithmetic
 from .prompt import Prompts
 from .scoring import Expected, Scorer, commonest, interval, shuffled
 from .train import Nano
@@ -163,7 +164,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     run = options.work / "runs" / options.name
-    nano = Nano(options.model, options.rank, options.rank, torch.bfloat16)
+    nano = Nano(options.model, options.rank, options.rank, arithmetic())
     saved = torch.load(run / "checkpoint.pt", weights_only=True)
     nano.load_state_dict(saved["parameters"], strict=False)
     data = Evaluation(options.work, options.features or options.work / "features")

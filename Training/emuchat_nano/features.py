@@ -1,7 +1,8 @@
 """Features of the prepared pictures, once and for all: `python -m emuchat_nano.features WORK --tower GGUF [--bench PROGRAM]`.
 
 The encoder's file is the one that ships. With `--bench` the program itself computes them, int8 products and all; without,
-PyTorch does in bf16, about twice as fast, and `--compare CHUNK` tells how far the two are apart.
+PyTorch does: about twice as fast in bf16, slower where it has to be fp32 (language.arithmetic). `--compare CHUNK` tells
+how far the two are apart.
 Chunks of 512 pictures, each written whole: features-NNNNN.safetensors with `features` F16 [n, 50, 768]: the class
 token, then 49 means of 2x2 patches from the top left; hidden states of the last block without the final norm.
 """

@@ -18,6 +18,11 @@ from torch.nn import functional
 ADAPTED = ("attn_q", "attn_v", "attn_output", "ffn_down")
 
 
+def arithmetic() -> torch.dtype:
+    """What products are computed in: bf16, or fp32 on CPUs for which PyTorch has no fast products of bf16."""
+    return torch.bfloat16 if torch.backends.cpu.get_cpu_capability() == "AVX512" else torch.float32
+
+
 class Adapted(nn.Module):
     """A frozen matrix [outputs, inputs] with a low-rank one beside: W x + (alpha / rank) B (A x)."""
 

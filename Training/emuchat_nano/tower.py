@@ -1,7 +1,8 @@
 """CLIP ViT-B/16's image tower in PyTorch, from the GGUF file that ships: https://arxiv.org/abs/2103.00020.
 
 Pre-norm blocks, a class token, learned positions, quick-GELU. The file keeps the published integers; their scales are
-beside them, one for each output. Products are bf16 with fp32 sums, what is carried from block to block is fp32.
+beside them, one for each output. Products are bf16 with fp32 sums, or fp32 where bf16 is slow; what is carried from block
+to block is fp32.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 from gguf import GGUFReader, dequantize
 from torch import Tensor
 from torch.nn import functional
+
+from .language import arithmetic
 
 # OpenAI's, by which pictures are normalised; the file leaves them out.
 MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073])
@@ -34,7 +37,7 @@ class Tower:
             self.tensors[tensor.name] = torch.from_numpy(np.ascontiguousarray(values, np.float32))
         for name in [name for name in self.tensors if name.endswith(".scale")]:
             weight = name.removesuffix("scale") + "weight"
-            self.tensors[weight] = (self.tensors[weight] * self.tensors.pop(name)[:, None]).bfloat16()
+            self.tensors[weight] = (self.tensors[weight] * self.tensors.pop(name)[:, None]).to(arithmetic())
         self.blocks = int(key("block_count"))
         self.heads = int(key("attention.head_count"))
         self.epsilon = float(key("attention.layer_norm_epsilon"))
@@ -44,7 +47,7 @@ class Tower:
         return functional.layer_norm(x, x.shape[-1:], self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"], self.epsilon)
 
     def _linear(self, x: Tensor, name: str) -> Tensor:
-        return functional.linear(x.bfloat16(), self.tensors[f"{name}.weight"]).float() + self.tensors[f"{name}.bias"]
+        return functional.linear(x.to(arithmetic()), self.tensors[f"{name}.weight"]).float() + self.tensors[f"{name}.bias"]
 
     @torch.inference_mode()
     def __call__(self, pictures: Tensor) -> Tensor:
@@ -57,7 +60,7 @@ class Tower:
             name = f"v.blk.{block}"
             y = self._norm(x, f"{name}.ln1")
             q, k, v = (self._linear(y, f"{name}.attn_{part}").unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in "qkv")
-            seen = functional.scaled_dot_product_attention(q.bfloat16(), k.bfloat16(), v.bfloat16())
+            seen = functional.scaled_dot_product_attention(*(part.to(arithmetic()) for part in (q, k, v)))
             x = x + self._linear(seen.transpose(1, 2).flatten(2), f"{name}.attn_out")
             y = self._linear(self._norm(x, f"{name}.ln2"), f"{name}.ffn_up")
             x = x + self._linear(y * torch.sigmoid(1.702 * y), f"{name}.ffn_down")

@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from .batches import PICTURE_ROWS, Batch, SequenceMaker, collate
 from .features import load_features
-from .language import Decoder, Projection
+from .language import Decoder, Projection, arithmetic
 from .prompt import Prompts
 
 SEED = 20261121
@@ -126,7 +126,7 @@ def main() -> None:
     run = options.work / "runs" / options.name
     run.mkdir(parents=True, exist_ok=True)
     prompts = Prompts(options.model)
-    nano = Nano(options.model, options.rank, options.rank, torch.bfloat16)
+    nano = Nano(options.model, options.rank, options.rank, arithmetic())
     if options.compile:
         for block in nano.decoder.blocks:
             block.compile(dynamic=True)
