@@ -6,16 +6,18 @@ import Testing
 
 /// What a prompt's tokens leave in memory of the table that they are looked up in.
 @Suite struct EmbeddingMemoryTests {
-    /// Kibibytes in memory of this process's mapping of a file.
+    /// Kibibytes in memory of this process's mapping of a file, which there must be.
     private func residentKibibytes(of path: String) throws -> Int {
-        let maps = try String(contentsOfFile: "/proc/self/smaps", encoding: .utf8)
-        var (isFile, sum) = (false, 0)
+        // Read to its end: the system gives a page of it at a time, and a string made of the file would stop there.
+        let file = try #require(FileHandle(forReadingAtPath: "/proc/self/smaps"))
+        let maps = String(decoding: try #require(try file.readToEnd()), as: UTF8.self)
+        var (isFile, sum) = (false, Int?.none)
         for line in maps.split(separator: "\n") {
             let words = line.split(separator: " ")
             if words[0].contains("-"), !words[0].hasSuffix(":") { isFile = line.hasSuffix(path) }
-            if isFile, words[0] == "Rss:" { sum += Int(words[1]) ?? 0 }
+            if isFile, words[0] == "Rss:" { sum = (sum ?? 0) + (Int(words[1]) ?? 0) }
         }
-        return sum
+        return try #require(sum, "\(path) is not mapped")
     }
 
     @Test(.enabled(if: TestSupport.builtInModel != nil, "the built-in model has not been fetched"))
