@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from .batches import PICTURE_ROWS
+from .nano import Nano
 from .prompt import Prompts
-from .train import Nano
 
 MOST_TOKENS = 16
 
@@ -36,7 +36,7 @@ def _greedy(nano: Nano, prompts: Prompts, features: torch.Tensor, tokens: list[l
     """Greedy continuations of prompts of one length."""
     count = len(tokens)
     ids = torch.tensor([prompts.before + [0] * PICTURE_ROWS + one for one in tokens])
-    x = nano.embed(ids, features, [len(prompts.before)] * count)
+    x = nano.embed(ids, nano.projection(features), [len(prompts.before)] * count)
     caches: list[dict[str, torch.Tensor]] = [{} for _ in nano.decoder.blocks]
     positions = torch.arange(ids.shape[1]).expand(count, -1)
     found: list[list[int]] = [[] for _ in range(count)]

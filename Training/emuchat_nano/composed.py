@@ -6,7 +6,7 @@ Also those about which nothing can be told: blank ones, noise, and pages of text
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -32,12 +32,31 @@ class Asked:
     right: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Thing:
+    """What lies where in a composed picture: its words (a colour and a shape, or a noun), its middle and its radius in pixels."""
+
+    words: tuple[str, ...]
+    x: float
+    y: float
+    radius: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What is known of a picture: the colour of its background (or `scene`, or nothing), and the things that were placed."""
+
+    background: str = ""
+    things: tuple[Thing, ...] = ()
+
+
 @dataclass
 class Composed:
-    """A picture and what can be asked about it."""
+    """A picture, what can be asked about it, and what lies where in it."""
 
     picture: Image.Image
-    asked: list[Asked] = field(default_factory=list)
+    asked: list[Asked]
+    layout: Layout = Layout()
 
 
 def shade(name: str, chance: random.Random) -> tuple[int, int, int]:
@@ -116,17 +135,17 @@ class Composer:
         self.noise = np.random.default_rng(seed)
         self.stickers = stickers
 
-    def background(self, avoid: set[str]) -> Image.Image:
-        """A plain or slightly graded background in none of the colours to avoid."""
+    def background(self, avoid: set[str]) -> tuple[Image.Image, str]:
+        """A plain background in none of the colours to avoid, and its colour."""
         names = [name for name in COLOURS if name not in avoid]
         name = "white" if "white" in names and self.chance.random() < 0.5 else self.chance.choice(names)
-        return Image.new("RGB", (SIDE, SIDE), shade(name, self.chance))
+        return Image.new("RGB", (SIDE, SIDE), shade(name, self.chance)), name
 
     def colour(self) -> Composed:
         """One thing in one colour."""
         chance = self.chance
         name, shape = chance.choice(list(COLOURS)), chance.choice(SHAPES)
-        picture = self.background({name})
+        picture, behind = self.background({name})
         radius = chance.uniform(30, 90)
         x, y = (chance.uniform(radius, SIDE - radius) for _ in range(2))
         draw_shape(ImageDraw.Draw(picture), shape, x, y, radius, shade(name, chance))
@@ -147,7 +166,7 @@ class Composer:
             Asked(f"Is the {shape} {other}?", f"No, the {shape} is {name}.", "false", ("no",)),
             Asked(f"Is there {article(wrong)} in the picture?", f"No, there is {article(name)} {shape}.", "false", ("no",)),
         ]
-        return Composed(picture, asked)
+        return Composed(picture, asked, Layout(behind, (Thing((name, shape), x, y, radius),)))
 
     def number(self) -> Composed:
         """One to five of the same thing."""
@@ -155,10 +174,11 @@ class Composer:
         count = chance.randint(1, 5)
         sticker = chance.choice(self.stickers) if self.stickers and chance.random() < 0.4 else None
         colour = chance.choice(list(COLOURS))
-        picture = self.background({colour}) if sticker is None else self.background({"black", "brown", "grey"})
+        picture, behind = self.background({colour} if sticker is None else {"black", "brown", "grey"})
         shape = chance.choice(SHAPES)
         draw = ImageDraw.Draw(picture)
-        for x, y, radius in self._places(count):
+        places = self._places(count)
+        for x, y, radius in places:
             if sticker is None:
                 draw_shape(draw, shape, x, y, radius, shade(colour, chance))
             else:
@@ -182,7 +202,8 @@ class Composer:
             Asked(f"{verb.capitalize()} there {NUMBERS[count]} {things}?", f"Yes, there {verb} {NUMBERS[count]}.", "true", ("yes",)),
             Asked(f"{other_verb} there {NUMBERS[other]} {other_things}?", f"No, there {verb} {NUMBERS[count]} {things}.", "false", ("no",)),
         ]
-        return Composed(picture, asked)
+        words = (colour, shape) if sticker is None else (sticker.noun,)
+        return Composed(picture, asked, Layout(behind, tuple(Thing(words, *place) for place in places)))
 
     def position(self) -> Composed:
         """Two different things, beside or above one another."""
@@ -195,17 +216,20 @@ class Composer:
         colours = chance.sample(list(COLOURS), 2)
         shapes = chance.sample(SHAPES, 2)
         use_stickers = bool(self.stickers) and chance.random() < 0.4
-        picture = self.background({"black", "brown", "grey"} if use_stickers else set(colours))
+        picture, behind = self.background({"black", "brown", "grey"} if use_stickers else set(colours))
         draw = ImageDraw.Draw(picture)
         names: list[str] = []
+        things: list[Thing] = []
         pair = self._two_stickers() if use_stickers else []
         for index, (x, y) in enumerate((first_place, second_place)):
             if use_stickers:
                 pair[index].paste(picture, x, y, radius)
                 names.append(pair[index].noun)
+                things.append(Thing((pair[index].noun,), x, y, radius))
             else:
                 draw_shape(draw, shapes[index], x, y, radius, shade(colours[index], chance))
                 names.append(f"{colours[index]} {shapes[index]}" if chance.random() < 0.5 else shapes[index])
+                things.append(Thing((colours[index], shapes[index]), x, y, radius))
         words = ("left", "right") if level else ("above", "below")
         phrases = ("to the left of", "to the right of") if level else ("above", "below")
         subject = chance.randint(0, 1)
@@ -222,7 +246,7 @@ class Composer:
             Asked(f"Is the {a} {phrases[1 - subject]} the {b}?", f"No, the {a} is {phrases[subject]} the {b}.", "false", ("no",)),
             Asked("What do you see?", f"{article(a).capitalize()} {phrases[subject]} {article(b)}.", "other", (a.split()[-1],)),
         ]
-        return Composed(picture, asked)
+        return Composed(picture, asked, Layout(behind, tuple(things)))
 
     def nothing(self) -> Composed:
         """A blank picture, noise or text, and the answer that one cannot tell."""

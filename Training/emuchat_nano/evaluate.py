@@ -18,9 +18,9 @@ import torch
 from .answer import answer_all
 from .features import load_features
 from .language import arithmetic
+from .nano import Nano
 from .prompt import Prompts
 from .scoring import Expected, Scorer, commonest, interval, shuffled
-from .train import Nano
 from .wordnet import WordNet
 
 WHAT = "What is this?"

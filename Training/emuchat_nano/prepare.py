@@ -19,7 +19,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from . import collect
-from .composed import Asked, Composed, Composer, Sticker
+from .composed import Asked, Composed, Composer, Layout, Sticker
 from .packages import fetch, read_packages
 from .pictures import load, plain, variant
 from .questions import Questioner
@@ -29,7 +29,7 @@ from .wordnet import WordNet
 HERE = Path(__file__).resolve().parent.parent
 SEED = 20261121
 VIEWS = {"photograph": 9, "drawing": 3}
-COMPOSED_TRAIN = {"colour": 700, "number": 1300, "position": 1200, "nothing": 500}
+COMPOSED_TRAIN = {"colour": 500, "number": 1500, "position": 1400, "nothing": 350}
 COMPOSED_TEST = {"colour": 67, "number": 67, "position": 66, "nothing": 60}
 SCENES = ("plasma-workspace-wallpapers", "details", "paintings", "clickgame")
 
@@ -100,11 +100,11 @@ class Writer:
         self.lines: list[str] = []
         (work / "pictures").mkdir(parents=True, exist_ok=True)
 
-    def add(self, name: str, picture: Image.Image, role: str, asked: list[Asked], entry: Entry | None = None) -> None:
+    def add(self, name: str, role: str, made: Composed, entry: Entry | None = None) -> None:
         """One picture with its questions."""
         if not self.file(name).exists():
-            self.save(name, picture, "")
-        self.note(name, role, asked, entry)
+            self.save(name, made.picture, "")
+        self.note(name, role, made.asked, made.layout, entry)
 
     def file(self, name: str) -> Path:
         """Where a picture lies."""
@@ -125,10 +125,10 @@ class Writer:
         picture.save(half, "PNG", compress_level=1, pnginfo=told)
         half.rename(self.file(name))
 
-    def note(self, name: str, role: str, asked: list[Asked], entry: Entry | None) -> None:
+    def note(self, name: str, role: str, asked: list[Asked], layout: Layout, entry: Entry | None) -> None:
         """The line of a picture that is written."""
         source = None if entry is None else {"sha256": entry.sha256, "noun": entry.noun, "others": entry.others, "kind": entry.kind}
-        line = {"picture": self.file(name).name, "role": role, "source": source, "asked": [asdict(one) for one in asked]}
+        line = {"picture": self.file(name).name, "role": role, "source": source, "asked": [asdict(one) for one in asked], "layout": asdict(layout)}
         self.lines.append(json.dumps(line))
 
     def finish(self) -> None:
@@ -160,7 +160,8 @@ def add_named(writer: Writer, entries: list[Entry], files: dict[str, Path], word
         if entry.role == "dropped":
             continue
         picture = load(files[entry.sha256])
-        writer.add(entry.sha256[:24], plain(picture), entry.role, questioner.ask(entry, "white" if entry.cut_out else ""), entry)
+        behind = "white" if entry.cut_out else ""
+        writer.add(entry.sha256[:24], entry.role, Composed(plain(picture), questioner.ask(entry, behind), Layout(behind)), entry)
         if entry.role == "train":
             animal = (sense := words.visible_sense(entry.noun)) is not None and sense.file == 5
             for number in range(VIEWS[entry.kind] * (2 if animal and entry.kind == "drawing" else 1)):
@@ -169,7 +170,7 @@ def add_named(writer: Writer, entries: list[Entry], files: dict[str, Path], word
                 if background is None:
                     view, background = variant(picture, random.Random(f"{SEED} {entry.sha256} {number}"), backgrounds)
                     writer.save(name, view, background)
-                writer.note(name, "train", questioner.ask(entry, background), entry)
+                writer.note(name, "train", questioner.ask(entry, background), Layout(background), entry)
 
 
 def add_composed(writer: Writer, entries: list[Entry], files: dict[str, Path], words: WordNet) -> None:
@@ -181,7 +182,7 @@ def add_composed(writer: Writer, entries: list[Entry], files: dict[str, Path], w
         for kind, amount in counts.items():
             for number in range(amount):
                 made: Composed = getattr(composer, kind)()
-                writer.add(f"{kind}-{role}-{number:04d}", made.picture, role if role == "train" else kind, made.asked)
+                writer.add(f"{kind}-{role}-{number:04d}", role if role == "train" else kind, made)
 
 
 def _is_sticker(entry: Entry, words: WordNet) -> bool:

@@ -1,7 +1,8 @@
 """Trains the projection and the adapters: `python -m emuchat_nano.train WORK --model GGUF --steps N`.
 
 Next-token loss on the answers alone. Seeded; goes on from WORK/runs/NAME/checkpoint.pt, which is written every few
-minutes, where there is one. Raising --steps lengthens a run: the rate falls over its last quarter only.
+minutes, where there is one; `--start` takes an artefact's parameters to begin with. The projection is learned behind a
+basis (spread.py), checkpoints hold it folded into the layer that ships.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import json
 import random
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
@@ -18,70 +19,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .batches import PICTURE_ROWS, Batch, SequenceMaker, collate
+from .batches import SequenceMaker, collate
+from .composed import COLOURS, NUMBERS
+from .examples import Examples, kind_of
 from .features import load_features
-from .language import Decoder, Projection, arithmetic
+from .language import arithmetic
+from .nano import Nano, WhitenedProjection
+from .places import SIDES, Words, add_places
 from .prompt import Prompts
+from .spread import Spread
 
 SEED = 20261121
-RATES = {"projection": 1e-3, "decoder": 4e-4}
-
-
-class Nano(nn.Module):
-    """Projection and decoder: what answers about a picture."""
-
-    def __init__(self, model: Path, rank: int, alpha: float, kind: torch.dtype) -> None:
-        super().__init__()
-        self.projection = Projection()
-        self.decoder = Decoder(model, rank, alpha, kind)
-
-    def embed(self, ids: Tensor, features: Tensor, starts: list[int]) -> Tensor:
-        """Token embeddings [B, T, D] with each picture's 50 rows in their place."""
-        embedding = self.decoder.embedding
-        x = functional.embedding(ids, embedding).float()
-        rows = self.projection(features)
-        places = torch.tensor(starts)[:, None] + torch.arange(PICTURE_ROWS)
-        return x.index_put((torch.arange(len(starts))[:, None].expand_as(places), places), rows)
-
-    def loss(self, batch: Batch, features: Tensor) -> Tensor:
-        """Mean loss over the answers' tokens."""
-        hidden = self.decoder(self.embed(batch.ids, features, batch.starts), batch.positions, batch.mask)
-        wanted = batch.targets != -100
-        return functional.cross_entropy(self.decoder.logits(hidden[wanted]), batch.targets[wanted])
-
-    def trained(self) -> dict[str, Tensor]:
-        """The parameters that training changes, by name."""
-        return dict(self.named_parameters())
-
-
-class Examples:
-    """Training pictures with their questions; draws named pictures more evenly over nouns than they come."""
-
-    def __init__(self, work: Path, rows: dict[str, int], chance: random.Random) -> None:
-        self.chance = chance
-        lines = [json.loads(line) for line in (work / "examples.jsonl").open(encoding="utf-8")]
-        self.examples = [line for line in lines if line["role"] == "train" and line["picture"] in rows]
-        self.rows = rows
-        nouns = Counter(line["source"]["noun"] for line in self.examples if line["source"])
-        self.weights = [self._weight(line, nouns) for line in self.examples]
-
-    @staticmethod
-    def _weight(line: dict, nouns: Counter[str]) -> float:
-        source = line["source"]
-        if source is None:
-            return 0.45
-        return (1.6 if source["kind"] == "photograph" else 1.0) / nouns[source["noun"]] ** 0.4
-
-    def draw(self, branches: int) -> tuple[int, list[list[tuple[str, str]]]]:
-        """A picture's row, and conversations about it."""
-        line = self.chance.choices(self.examples, self.weights)[0]
-        asked = [(one["question"], one["answer"]) for one in line["asked"]]
-        first = asked[0]
-        rest = self.chance.sample(asked[1:], min(branches - 1, len(asked) - 1))
-        conversations = [[first], *([one] for one in rest)]
-        if len(conversations) > 2 and self.chance.random() < 0.3:
-            conversations[0] = [first, conversations.pop()[0]]
-        return self.rows[line["picture"]], conversations
+RATES = {"projection": 3e-4, "decoder": 4e-4}
+# How much more than another token one counts that settles a question (a side, a colour, a number, yes or no).
+SETTLING = 4.0
 
 
 def start_projection(nano: Nano, examples: Examples, features: np.ndarray, prompts: Prompts) -> None:
@@ -102,8 +53,8 @@ def start_projection(nano: Nano, examples: Examples, features: np.ndarray, promp
 
 
 def rate(step: int, steps: int) -> float:
-    """Share of the full learning rate: a short rise, a plateau, a fall over the last quarter."""
-    return min(1.0, (step + 1) / 40, max(0.02, (steps - step) / (0.25 * steps)))
+    """Share of the full learning rate: a short rise, a plateau, a fall over the last three quarters."""
+    return min(1.0, (step + 1) / 40, max(0.02, (steps - step) / (0.75 * steps)))
 
 
 def main() -> None:
@@ -113,9 +64,9 @@ def main() -> None:
     parser.add_argument("--model", type=Path, required=True, help="SmolLM2-135M-Instruct.Q4_1.gguf")
     parser.add_argument("--features", type=Path)
     parser.add_argument("--name", default="nano")
+    parser.add_argument("--start", type=Path, help="an artefact to go on from")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--branches", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="fuse the blocks' operations (wants a C++ compiler; a quarter faster)")
@@ -132,25 +83,31 @@ def main() -> None:
             block.compile(dynamic=True)
     rows, features = load_features(options.work, options.features or options.work / "features")
     examples = Examples(options.work, rows, random.Random(SEED))
-    groups = [{"params": list(getattr(nano, part).parameters()), "lr": value} for part, value in RATES.items()]
-    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
+    spread = Spread(examples.examples, rows, features)
     checkpoint = run / "checkpoint.pt"
-    first = 0
-    if checkpoint.exists():
-        saved = torch.load(checkpoint, weights_only=True)
+    saved = torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
+    if saved:
         nano.load_state_dict(saved["parameters"], strict=False)
-        optimiser.load_state_dict(saved["optimiser"])
-        first = saved["step"]
+    elif options.start:
+        nano.load_artefact(options.start)
     else:
         start_projection(nano, examples, features, prompts)
-    train(nano, optimiser, examples, features, prompts, options, run, first)
+        words = Words(nano.decoder.embedding.float().numpy(), prompts)
+        add_places(nano.projection, spread, examples.examples, rows, words)
+    projection = WhitenedProjection(nano.projection, spread.basis, spread.middle)
+    groups = [{"params": list(part.parameters())} for part in (projection, nano.decoder)]
+    optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
+    if saved:
+        optimiser.load_state_dict(saved["optimiser"])
+    train(nano, projection, optimiser, examples, spread, prompts, options, run, saved["step"] if saved else 0)
 
 
 def train(
     nano: Nano,
+    projection: WhitenedProjection,
     optimiser: torch.optim.Optimizer,
     examples: Examples,
-    features: np.ndarray,
+    spread: Spread,
     prompts: Prompts,
     options: argparse.Namespace,
     run: Path,
@@ -158,32 +115,59 @@ def train(
 ) -> None:
     """The loop, from step `first`."""
     began = saved_at = time.monotonic()
-    losses: list[float] = []
-    for step in range(first, min(options.steps, options.until or options.steps)):
-        examples.chance.seed(f"{SEED} {step}")
-        maker = SequenceMaker(prompts, examples.chance)
-        batch = collate([maker.make(*examples.draw(options.branches)) for _ in range(options.batch)])
-        loss = nano.loss(batch, torch.from_numpy(features[batch.pictures].astype(np.float32)))
+    losses: dict[str, list[float]] = defaultdict(list)
+    settling = settling_weights(prompts, nano.decoder.embedding.shape[0])
+    last = min(options.steps, options.until or options.steps)
+    for step in range(first, last):
+        chance = examples.chance
+        chance.seed(f"{SEED} {step}")
+        maker = SequenceMaker(prompts, chance)
+        drawn = [examples.draw() for _ in range(options.batch)]
+        batch = collate([maker.make(examples.rows[line["picture"]], asked) for line, asked in drawn])
+        pictures = projection(torch.stack([spread.picture(place, chance) for place in batch.pictures]))
+        each = nano.loss(batch, pictures, len(prompts.before))
         optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(nano.parameters(), 1.0)
+        weights = settling[batch.targets[batch.targets != -100]]
+        ((each * weights).sum() / weights.sum()).backward()
+        nn.utils.clip_grad_norm_([one for group in optimiser.param_groups for one in group["params"]], 1.0)
         for group, value in zip(optimiser.param_groups, RATES.values(), strict=True):
             group["lr"] = value * rate(step, options.steps)
         optimiser.step()
-        losses.append(loss.item())
+        note_losses(losses, [kind_of(line) for line, _ in drawn], batch.targets, each.detach())
         if (step + 1) % 10 == 0:
-            line = {"step": step + 1, "loss": round(float(np.mean(losses[-10:])), 4), "seconds": round(time.monotonic() - began)}
+            told = {kind: round(float(np.mean(found)), 4) for kind, found in sorted(losses.items())}
             with (run / "log.jsonl").open("a") as log:
-                log.write(json.dumps(line) + "\n")
-        if time.monotonic() - saved_at > 100 or step + 1 == min(options.steps, options.until or options.steps):
-            save(nano, optimiser, step + 1, run / "checkpoint.pt")
+                log.write(json.dumps({"step": step + 1, "seconds": round(time.monotonic() - began), "loss": told}) + "\n")
+            losses.clear()
+        if time.monotonic() - saved_at > 100 or step + 1 == last:
+            projection.fold_into(nano.projection)
+            state = {"parameters": dict(nano.named_parameters()), "optimiser": optimiser.state_dict(), "step": step + 1}
+            save_parameters(state, run / "checkpoint.pt")
             saved_at = time.monotonic()
 
 
-def save(nano: Nano, optimiser: torch.optim.Optimizer, step: int, file: Path) -> None:
+def settling_weights(prompts: Prompts, vocabulary: int) -> Tensor:
+    """The weight of each token in the loss, [vocabulary]: words that settle a question count more than those around them."""
+    weights = torch.ones(vocabulary)
+    for word in ("Yes", "No", *(f" {word}" for word in (*SIDES, *COLOURS, *NUMBERS[1:]))):
+        weights[prompts.encode(word)[0]] = SETTLING
+    for word in NUMBERS[1:]:
+        weights[prompts.encode(word.capitalize())[0]] = SETTLING
+    return weights
+
+
+def note_losses(losses: dict[str, list[float]], kinds: list[str], targets: Tensor, each: Tensor) -> None:
+    """Keeps the mean loss of each picture's answers, by its kind."""
+    counts = (targets != -100).sum(1).tolist()
+    for kind, part in zip(kinds, each.split(counts), strict=True):
+        losses[kind].append(part.mean().item())
+        losses["all"].append(part.mean().item())
+
+
+def save_parameters(saved: dict, file: Path) -> None:
     """Writes a checkpoint whole or not at all."""
     half = file.with_suffix(".part")
-    torch.save({"parameters": nano.trained(), "optimiser": optimiser.state_dict(), "step": step}, half)
+    torch.save(saved, half)
     half.rename(file)
 
 

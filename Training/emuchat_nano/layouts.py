@@ -1,0 +1,158 @@
+"""Questions about composed pictures, made anew at each draw from what is known to lie where.
+
+A composed picture is asked a handful of questions when it is made; its layout answers many more, and each in many
+wordings. So a picture whose features are computed once teaches more than once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from .composed import COLOURS, NUMBERS, SHAPES, article, plural
+
+Turn = tuple[str, str]
+
+
+class LayoutQuestioner:
+    """Asks about a layout as it stands in examples.jsonl: the background's colour, and things with words, x and y."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.chance = chance
+
+    def ask(self, layout: dict, count: int) -> list[Turn]:
+        """So many different questions with their answers, those that the kind of picture was made for first."""
+        things = layout["things"]
+        kinds = {tuple(thing["words"]) for thing in things}
+        makers = [self._places, self._among_two] if len(kinds) > 1 else [self._number, self._one_kind]
+        if len(things) == 1:
+            makers = [self._one_kind, self._number]
+        found: dict[str, str] = {}
+        for number in range(4 * count):
+            maker = makers[0] if number == 0 or self.chance.random() < 0.6 else makers[1]
+            for question, answer in maker(layout):
+                found.setdefault(question, answer)
+            if len(found) >= count:
+                break
+        return list(found.items())[:count]
+
+    def _places(self, layout: dict) -> Iterator[Turn]:
+        """Which of two things is where, seen from the other or in the picture."""
+        chance = self.chance
+        first, second = self._by_place(layout["things"])
+        level = _is_level(first, second)
+        phrases = ("to the left of", "to the right of") if level else ("above", "below")
+        subject = chance.randint(0, 1)
+        a, b = self._name((first, second)[subject]), self._name((first, second)[1 - subject])
+        here, there = phrases[subject], phrases[1 - subject]
+        either = list(phrases)
+        chance.shuffle(either)
+        said = f"The {a} is {here} the {b}."
+        yield chance.choice(
+            [
+                (f"Is the {a} {either[0].removesuffix(' of')} or {either[1]} the {b}?", said),
+                (f"Is the {a} {either[0].removesuffix(' of')} or {either[1]} the {b}?", said),
+                (f"Where is the {a}, seen from the {b}?", said),
+                (f"Where is the {a}, seen from the {b}?", said),
+                (f"Where is the {a}?", f"The {a} is {here} the {b}."),
+                (f"Is the {a} {here} the {b}?", f"Yes, the {a} is {here} the {b}."),
+                (f"Is the {a} {there} the {b}?", f"No, the {a} is {here} the {b}."),
+                (f"What is {there} the {a}?", f"{article(b).capitalize()}."),
+                (f"What is {here} the {b}?", f"{article(a).capitalize()}."),
+            ]
+        )
+
+    def _among_two(self, layout: dict) -> Iterator[Turn]:
+        """One of two things by its place or its shape: what it is, its colour, whether it is there."""
+        chance = self.chance
+        first, second = self._by_place(layout["things"])
+        ends = ("on the left", "on the right") if _is_level(first, second) else ("at the top", "at the bottom")
+        place = chance.randint(0, 1)
+        thing = (first, second)[place]
+        yield chance.choice([(f"What is {ends[place]}?", f"{article(self._name(thing)).capitalize()}."), self._presence(layout)])
+        if len(thing["words"]) == 2:
+            colour, shape = thing["words"]
+            yield chance.choice(
+                [
+                    (f"{self._what_colour()} is the {shape}?", f"The {shape} is {colour}."),
+                    (f"{self._what_colour()} is the thing {ends[place]}?", f"The {shape} is {colour}."),
+                ]
+            )
+        if chance.random() < 0.4:
+            a, b = self._name(first), self._name(second)
+            yield "What do you see?", f"{article(a).capitalize()} {'to the left of' if _is_level(first, second) else 'above'} {article(b)}."
+
+    def _number(self, layout: dict) -> Iterator[Turn]:
+        """How many there are."""
+        chance = self.chance
+        noun, many, count = layout["things"][0]["words"][-1], plural(layout["things"][0]["words"][-1]), len(layout["things"])
+        things, be = (noun, "is") if count == 1 else (many, "are")
+        other = chance.choice([one for one in range(1, 6) if one != count])
+        asked, others = ("Is", noun) if other == 1 else ("Are", many)
+        said = f"There {be} {NUMBERS[count]} {things}."
+        yield chance.choice(
+            [
+                (f"How many {many} are there?", said),
+                (f"How many {many} do you see?", said),
+                (f"Count the {many}.", said),
+                (f"How many {many} are in the picture?", said),
+                ("What is in this picture?", f"{NUMBERS[count].capitalize()} {things}."),
+                (f"{be.capitalize()} there {NUMBERS[count]} {things}?", f"Yes, there {be} {NUMBERS[count]}."),
+                (f"{asked} there {NUMBERS[other]} {others}?", f"No, there {be} {NUMBERS[count]} {things}."),
+            ]
+        )
+
+    def _one_kind(self, layout: dict) -> Iterator[Turn]:
+        """Colour and shape of things that are all alike."""
+        chance, words, count = self.chance, layout["things"][0]["words"], len(layout["things"])
+        if len(words) == 1:
+            yield self._presence(layout)
+            return
+        colour, shape = words
+        named, be = (shape, "is") if count == 1 else (plural(shape), "are")
+        wrong = chance.choice([one for one in COLOURS if one != colour])
+        yield chance.choice(
+            [
+                (f"{self._what_colour()} {be} the {named}?", f"The {named} {be} {colour}."),
+                (f"{self._what_colour()} {be} the {named}?", f"The {named} {be} {colour}."),
+                (f"Which colour {'does' if count == 1 else 'do'} the {named} have?", f"The {named} {be} {colour}."),
+                (f"The {named} {be} what colour?", f"The {named} {be} {colour}."),
+                (f"{be.capitalize()} the {named} {colour}?", f"Yes, the {named} {be} {colour}."),
+                (f"{be.capitalize()} the {named} {wrong}?", f"No, the {named} {be} {colour}."),
+                self._presence(layout),
+                ("What is this?" if count == 1 else "Which shape do you see?", f"This is {article(colour)} {shape}.")
+                if count == 1
+                else ("What do you see?", f"{NUMBERS[count].capitalize()} {colour} {named}."),
+            ]
+        )
+
+    def _presence(self, layout: dict) -> Turn:
+        """Whether a shape or a drawing is there."""
+        chance, things = self.chance, layout["things"]
+        thing = chance.choice(things)
+        here = {one["words"][-1] for one in things}
+        wrong = chance.choice([one for one in SHAPES if one not in here])
+        count = len(things) if len(here) == 1 else 1
+        named = f"is {article(self._name(thing))}" if count == 1 else f"are {NUMBERS[count]} {plural(thing['words'][-1])}"
+        if chance.random() < 0.5:
+            return f"Is there {article(wrong)} in the picture?", f"No, there {named}."
+        return f"Is there {article(thing['words'][-1])} in the picture?", f"Yes, there {named}."
+
+    def _name(self, thing: dict) -> str:
+        """A drawing's noun, or a shape with or without its colour."""
+        return " ".join(thing["words"]) if self.chance.random() < 0.5 else thing["words"][-1]
+
+    def _what_colour(self) -> str:
+        return self.chance.choice(("What colour", "What colour", "What color"))
+
+    @staticmethod
+    def _by_place(things: list[dict]) -> tuple[dict, dict]:
+        """Two things, the left or upper one first."""
+        first, second = things[:2]
+        key = "x" if _is_level(first, second) else "y"
+        return (first, second) if first[key] < second[key] else (second, first)
+
+
+def _is_level(first: dict, second: dict) -> bool:
+    """Whether two things lie rather beside than above one another."""
+    return abs(first["x"] - second["x"]) > abs(first["y"] - second["y"])

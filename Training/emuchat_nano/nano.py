@@ -1,0 +1,88 @@
+"""Projection and decoder together: what answers about a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from gguf import GGUFReader, dequantize
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .artefact import tensor_name
+from .batches import PICTURE_ROWS, Batch
+from .language import Decoder, Projection
+
+
+class Nano(nn.Module):
+    """The model; `rank` and `alpha` are those of the adapters."""
+
+    def __init__(self, model: Path, rank: int, alpha: float, kind: torch.dtype) -> None:
+        super().__init__()
+        self.projection = Projection()
+        self.decoder = Decoder(model, rank, alpha, kind)
+
+    def embed(self, ids: Tensor, rows: Tensor, starts: list[int]) -> Tensor:
+        """Token embeddings [B, T, D] with each picture's projected rows [B, 50, D] in their place."""
+        x = functional.embedding(ids, self.decoder.embedding).float()
+        places = torch.tensor(starts)[:, None] + torch.arange(PICTURE_ROWS)
+        return x.index_put((torch.arange(len(starts))[:, None].expand_as(places), places), rows)
+
+    def loss(self, batch: Batch, rows: Tensor, shared: int) -> Tensor:
+        """Loss of each answer's tokens, [N] in the order of `batch.targets`; the first `shared` tokens are the same in all sequences.
+
+        Those are computed once: their keys and values stand before each sequence.
+        """
+        count = len(batch.starts)
+        caches: list[dict[str, Tensor]] = [{} for _ in self.decoder.blocks]
+        before = functional.embedding(batch.ids[:1, :shared], self.decoder.embedding)
+        self.decoder(before, batch.positions[:1, :shared], None, caches)
+        for cache in caches:
+            for part in ("k", "v"):
+                cache[part] = cache[part].expand(count, -1, -1, -1)
+        x = self.embed(batch.ids[:, shared:], rows, [start - shared for start in batch.starts])
+        hidden = self.decoder(x, batch.positions[:, shared:], batch.mask[:, :, shared:], caches)
+        targets = batch.targets[:, shared:]
+        wanted = targets != -100
+        return functional.cross_entropy(self.decoder.logits(hidden[wanted]), targets[wanted], reduction="none")
+
+    def load_artefact(self, artefact: Path) -> None:
+        """Takes the parameters that an artefact (artefact.py) holds."""
+        tensors = {tensor.name: tensor for tensor in GGUFReader(artefact).tensors}
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                tensor = tensors[tensor_name(name)]
+                values = np.array(dequantize(tensor.data, tensor.tensor_type), np.float32)
+                parameter.copy_(torch.from_numpy(values).view_as(parameter))
+
+
+class WhitenedProjection(nn.Module):
+    """A projection learned behind a basis [768, 768] around a middle [768]: takes normed rows […, 768] to […, D]."""
+
+    def __init__(self, projection: Projection, basis: Tensor, middle: Tensor) -> None:
+        super().__init__()
+        self.register_buffer("basis", basis)
+        self.register_buffer("middle", middle)
+        weight = projection.up.weight.detach() * projection.norm.weight.detach()
+        bias = projection.up.bias.detach() + projection.up.weight.detach() @ projection.norm.bias.detach()
+        self.weight = nn.Parameter(torch.linalg.solve(basis.double(), weight.double(), left=False).float())
+        self.bias = nn.Parameter(bias + weight @ middle)
+
+    def folded(self) -> tuple[Tensor, Tensor]:
+        """The weight [D, 768] and the bias [D] of the one layer that it amounts to."""
+        weight = self.weight @ self.basis
+        return weight, self.bias - weight @ self.middle
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """As above."""
+        return functional.linear(rows, *self.folded())
+
+    def fold_into(self, projection: Projection) -> None:
+        """Writes it into the projection that ships."""
+        with torch.no_grad():
+            weight, bias = self.folded()
+            projection.norm.weight.fill_(1)
+            projection.norm.bias.zero_()
+            projection.up.weight.copy_(weight)
+            projection.up.bias.copy_(bias)
