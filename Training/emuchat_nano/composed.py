@@ -19,6 +19,14 @@ COLOURS = {
     "grey": (128, 128, 128),
 }  # fmt: skip
 SHAPES = ("circle", "square", "triangle", "star", "heart", "ring", "cross", "diamond")
+# Asked here and, anew at each draw, by layouts.py; their number is part of what the seed determines.
+COLOUR_QUESTIONS = (
+    "What colour {be} the {things}?",
+    "What color {be} the {things}?",
+    "Which colour {do} the {things} have?",
+    "The {things} {be} what colour?",
+)
+NUMBER_QUESTIONS = ("How many {things} are there?", "How many {things} do you see?", "Count the {things}.", "How many {things} are in the picture?")
 NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 
@@ -151,9 +159,7 @@ class Composer:
         draw_shape(ImageDraw.Draw(picture), shape, x, y, radius, shade(name, chance))
         other = chance.choice([colour for colour in COLOURS if colour != name])
         wrong = chance.choice([one for one in SHAPES if one != shape])
-        question = chance.choice(
-            [f"What colour is the {shape}?", f"What color is the {shape}?", f"Which colour does the {shape} have?", f"The {shape} is what colour?"]
-        )
+        question = chance.choice(COLOUR_QUESTIONS).format(things=shape, be="is", do="does")
         asked = [
             Asked(question, f"The {shape} is {name}.", "colour", _colour_words(name)),
             Asked(
@@ -188,14 +194,7 @@ class Composer:
         verb = "is" if count == 1 else "are"
         other = chance.choice([one for one in range(1, 6) if one != count])
         other_verb, other_things = ("Is", noun) if other == 1 else ("Are", plural(noun))
-        question = chance.choice(
-            [
-                f"How many {plural(noun)} are there?",
-                f"How many {plural(noun)} do you see?",
-                f"Count the {plural(noun)}.",
-                f"How many {plural(noun)} are in the picture?",
-            ]
-        )
+        question = chance.choice(NUMBER_QUESTIONS).format(things=plural(noun))
         asked = [
             Asked(question, f"There {verb} {NUMBERS[count]} {things}.", "number", (NUMBERS[count], str(count))),
             Asked("What is in this picture?", f"{NUMBERS[count].capitalize()} {things}.", "other", (noun,)),

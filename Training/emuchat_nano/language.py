@@ -120,7 +120,7 @@ class Decoder(nn.Module):
         tensors = {}
         for tensor in reader.tensors:
             values = dequantize(tensor.data, tensor.tensor_type).reshape(tuple(reversed(tensor.shape.tolist())))
-            tensors[tensor.name] = torch.from_numpy(np.ascontiguousarray(values, np.float32)).to(kind)
+            tensors[tensor.name] = torch.from_numpy(np.array(values, np.float32)).to(kind)
 
         def key(name: str) -> float:
             return reader.fields[f"llama.{name}"].contents()
@@ -164,3 +164,11 @@ class Projection(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """As above, in the parameters' fp32."""
         return self.up(self.norm(features.float()))
+
+    @torch.no_grad()
+    def fold_norm(self) -> None:
+        """Moves the norm's own parameters into the linear layer: the norm is left with 1 and 0, the outputs stay the same."""
+        self.up.bias += self.up.weight @ self.norm.bias
+        self.up.weight *= self.norm.weight
+        self.norm.weight.fill_(1)
+        self.norm.bias.zero_()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from .composed import COLOURS, NUMBERS, SHAPES, article, plural
+from .composed import COLOUR_QUESTIONS, COLOURS, NUMBER_QUESTIONS, NUMBERS, SHAPES, article, plural
 
 Turn = tuple[str, str]
+BACKGROUND = ("What colour is the background?", "What color is the background?", "Which colour is behind the {}?")
 
 
 class LayoutQuestioner:
@@ -45,21 +46,16 @@ class LayoutQuestioner:
         subject = chance.randint(0, 1)
         a, b = self._name((first, second)[subject]), self._name((first, second)[1 - subject])
         here, there = phrases[subject], phrases[1 - subject]
-        either = list(phrases)
-        chance.shuffle(either)
+        one, other = chance.sample(phrases, 2)
         said = f"The {a} is {here} the {b}."
-        yield chance.choice(
-            [
-                (f"Is the {a} {either[0].removesuffix(' of')} or {either[1]} the {b}?", said),
-                (f"Is the {a} {either[0].removesuffix(' of')} or {either[1]} the {b}?", said),
-                (f"Where is the {a}, seen from the {b}?", said),
-                (f"Where is the {a}, seen from the {b}?", said),
-                (f"Where is the {a}?", f"The {a} is {here} the {b}."),
-                (f"Is the {a} {here} the {b}?", f"Yes, the {a} is {here} the {b}."),
-                (f"Is the {a} {there} the {b}?", f"No, the {a} is {here} the {b}."),
-                (f"What is {there} the {a}?", f"{article(b).capitalize()}."),
-                (f"What is {here} the {b}?", f"{article(a).capitalize()}."),
-            ]
+        yield self._one_of(
+            (2, f"Is the {a} {one.removesuffix(' of')} or {other} the {b}?", said),
+            (2, f"Where is the {a}, seen from the {b}?", said),
+            (1, f"Where is the {a}?", said),
+            (1, f"Is the {a} {here} the {b}?", f"Yes, the {a} is {here} the {b}."),
+            (1, f"Is the {a} {there} the {b}?", f"No, the {a} is {here} the {b}."),
+            (1, f"What is {there} the {a}?", f"{article(b).capitalize()}."),
+            (1, f"What is {here} the {b}?", f"{article(a).capitalize()}."),
         )
 
     def _among_two(self, layout: dict) -> Iterator[Turn]:
@@ -69,15 +65,13 @@ class LayoutQuestioner:
         ends = ("on the left", "on the right") if _is_level(first, second) else ("at the top", "at the bottom")
         place = chance.randint(0, 1)
         thing = (first, second)[place]
-        yield chance.choice([(f"What is {ends[place]}?", f"{article(self._name(thing)).capitalize()}."), self._presence(layout)])
+        named = article(self._name(thing)).capitalize()
+        yield self._one_of((1, f"What is {ends[place]}?", f"{named}."), (1, *self._presence(layout)))
         if len(thing["words"]) == 2:
             colour, shape = thing["words"]
-            yield chance.choice(
-                [
-                    (f"{self._what_colour()} is the {shape}?", f"The {shape} is {colour}."),
-                    (f"{self._what_colour()} is the thing {ends[place]}?", f"The {shape} is {colour}."),
-                ]
-            )
+            what = chance.choice(("What colour", "What color"))
+            said = f"The {shape} is {colour}."
+            yield self._one_of((1, f"{what} is the {shape}?", said), (1, f"{what} is the thing {ends[place]}?", said))
         if chance.random() < 0.4:
             a, b = self._name(first), self._name(second)
             yield "What do you see?", f"{article(a).capitalize()} {'to the left of' if _is_level(first, second) else 'above'} {article(b)}."
@@ -90,16 +84,11 @@ class LayoutQuestioner:
         other = chance.choice([one for one in range(1, 6) if one != count])
         asked, others = ("Is", noun) if other == 1 else ("Are", many)
         said = f"There {be} {NUMBERS[count]} {things}."
-        yield chance.choice(
-            [
-                (f"How many {many} are there?", said),
-                (f"How many {many} do you see?", said),
-                (f"Count the {many}.", said),
-                (f"How many {many} are in the picture?", said),
-                ("What is in this picture?", f"{NUMBERS[count].capitalize()} {things}."),
-                (f"{be.capitalize()} there {NUMBERS[count]} {things}?", f"Yes, there {be} {NUMBERS[count]}."),
-                (f"{asked} there {NUMBERS[other]} {others}?", f"No, there {be} {NUMBERS[count]} {things}."),
-            ]
+        yield self._one_of(
+            (4, chance.choice(NUMBER_QUESTIONS).format(things=many), said),
+            (1, "What is in this picture?", f"{NUMBERS[count].capitalize()} {things}."),
+            (1, f"{be.capitalize()} there {NUMBERS[count]} {things}?", f"Yes, there {be} {NUMBERS[count]}."),
+            (1, f"{asked} there {NUMBERS[other]} {others}?", f"No, there {be} {NUMBERS[count]} {things}."),
         )
 
     def _one_kind(self, layout: dict) -> Iterator[Turn]:
@@ -109,21 +98,18 @@ class LayoutQuestioner:
             yield self._presence(layout)
             return
         colour, shape = words
-        named, be = (shape, "is") if count == 1 else (plural(shape), "are")
+        named, be, do = (shape, "is", "does") if count == 1 else (plural(shape), "are", "do")
         wrong = chance.choice([one for one in COLOURS if one != colour])
-        yield chance.choice(
-            [
-                (f"{self._what_colour()} {be} the {named}?", f"The {named} {be} {colour}."),
-                (f"{self._what_colour()} {be} the {named}?", f"The {named} {be} {colour}."),
-                (f"Which colour {'does' if count == 1 else 'do'} the {named} have?", f"The {named} {be} {colour}."),
-                (f"The {named} {be} what colour?", f"The {named} {be} {colour}."),
-                (f"{be.capitalize()} the {named} {colour}?", f"Yes, the {named} {be} {colour}."),
-                (f"{be.capitalize()} the {named} {wrong}?", f"No, the {named} {be} {colour}."),
-                self._presence(layout),
-                ("What is this?" if count == 1 else "Which shape do you see?", f"This is {article(colour)} {shape}.")
-                if count == 1
-                else ("What do you see?", f"{NUMBERS[count].capitalize()} {colour} {named}."),
-            ]
+        whole = ("What is this?", f"This is {article(colour)} {shape}.")
+        if count > 1:
+            whole = ("What do you see?", f"{NUMBERS[count].capitalize()} {colour} {named}.")
+        yield self._one_of(
+            (4, chance.choice(COLOUR_QUESTIONS).format(things=named, be=be, do=do), f"The {named} {be} {colour}."),
+            (1, f"{be.capitalize()} the {named} {colour}?", f"Yes, the {named} {be} {colour}."),
+            (1, f"{be.capitalize()} the {named} {wrong}?", f"No, the {named} {be} {colour}."),
+            (1, *self._presence(layout)),
+            (1, *whole),
+            (1, chance.choice(BACKGROUND).format(named), f"The background is {layout['background']}."),
         )
 
     def _presence(self, layout: dict) -> Turn:
@@ -142,8 +128,10 @@ class LayoutQuestioner:
         """A drawing's noun, or a shape with or without its colour."""
         return " ".join(thing["words"]) if self.chance.random() < 0.5 else thing["words"][-1]
 
-    def _what_colour(self) -> str:
-        return self.chance.choice(("What colour", "What colour", "What color"))
+    def _one_of(self, *weighted: tuple[int, str, str]) -> Turn:
+        """One of several questions with their answers, drawn by weight."""
+        [(_, question, answer)] = self.chance.choices(weighted, [weight for weight, _, _ in weighted])
+        return question, answer
 
     @staticmethod
     def _by_place(things: list[dict]) -> tuple[dict, dict]:

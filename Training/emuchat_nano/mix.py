@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from .nano import Nano, WhitenedProjection
+from .nano import Nano
 from .train import save_parameters
 
 
@@ -28,8 +28,8 @@ def main() -> None:
     options = parser.parse_args()
     nano = Nano(options.model, options.rank, options.rank, torch.float32)
     nano.load_artefact(options.artefact)
-    # Both projections have to have a norm of 1 and 0.
-    WhitenedProjection(nano.projection, torch.eye(768), torch.zeros(768)).fold_into(nano.projection)
+    # As in checkpoints: the mean of two layers is that of what they do only behind the same norm.
+    nano.projection.fold_norm()
     saved = torch.load(options.work / "runs" / options.name / "checkpoint.pt", weights_only=True)
     with torch.no_grad():
         for name, parameter in nano.named_parameters():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .artefact import tensor_name
-from .batches import PICTURE_ROWS, Batch
+from .batches import IGNORED, PICTURE_ROWS, Batch
 from .language import Decoder, Projection
 
 
@@ -44,7 +44,7 @@ class Nano(nn.Module):
         x = self.embed(batch.ids[:, shared:], rows, [start - shared for start in batch.starts])
         hidden = self.decoder(x, batch.positions[:, shared:], batch.mask[:, :, shared:], caches)
         targets = batch.targets[:, shared:]
-        wanted = targets != -100
+        wanted = targets != IGNORED
         return functional.cross_entropy(self.decoder.logits(hidden[wanted]), targets[wanted], reduction="none")
 
     def load_artefact(self, artefact: Path) -> None:
@@ -58,16 +58,19 @@ class Nano(nn.Module):
 
 
 class WhitenedProjection(nn.Module):
-    """A projection learned behind a basis [768, 768] around a middle [768]: takes normed rows […, 768] to […, D]."""
+    """A projection learned behind a basis [768, 768] around a middle [768]: takes normed rows […, 768] to […, D].
+
+    The norm of the projection that it starts from is folded into the linear layer.
+    """
 
     def __init__(self, projection: Projection, basis: Tensor, middle: Tensor) -> None:
         super().__init__()
+        projection.fold_norm()
         self.register_buffer("basis", basis)
         self.register_buffer("middle", middle)
-        weight = projection.up.weight.detach() * projection.norm.weight.detach()
-        bias = projection.up.bias.detach() + projection.up.weight.detach() @ projection.norm.bias.detach()
+        weight = projection.up.weight.detach()
         self.weight = nn.Parameter(torch.linalg.solve(basis.double(), weight.double(), left=False).float())
-        self.bias = nn.Parameter(bias + weight @ middle)
+        self.bias = nn.Parameter(projection.up.bias.detach() + weight @ middle)
 
     def folded(self) -> tuple[Tensor, Tensor]:
         """The weight [D, 768] and the bias [D] of the one layer that it amounts to."""
@@ -78,11 +81,9 @@ class WhitenedProjection(nn.Module):
         """As above."""
         return functional.linear(rows, *self.folded())
 
+    @torch.no_grad()
     def fold_into(self, projection: Projection) -> None:
-        """Writes it into the projection that ships."""
-        with torch.no_grad():
-            weight, bias = self.folded()
-            projection.norm.weight.fill_(1)
-            projection.norm.bias.zero_()
-            projection.up.weight.copy_(weight)
-            projection.up.bias.copy_(bias)
+        """Writes it into the layer that ships; the norm there is without parameters of its own since `fold_norm`."""
+        weight, bias = self.folded()
+        projection.up.weight.copy_(weight)
+        projection.up.bias.copy_(bias)

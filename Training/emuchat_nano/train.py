@@ -17,9 +17,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from .batches import SequenceMaker, collate
+from .batches import IGNORED, PICTURE_ROWS, SequenceMaker, collate
 from .composed import COLOURS, NUMBERS
 from .examples import Examples, kind_of
 from .features import load_features
@@ -27,7 +26,7 @@ from .language import arithmetic
 from .nano import Nano, WhitenedProjection
 from .places import SIDES, Words, add_places
 from .prompt import Prompts
-from .spread import Spread
+from .spread import Spread, normed
 
 SEED = 20261121
 RATES = {"projection": 3e-4, "decoder": 4e-4}
@@ -41,10 +40,10 @@ def start_projection(nano: Nano, examples: Examples, features: np.ndarray, promp
     for line in examples.examples:
         if line["source"]:
             rows = features[examples.rows[line["picture"]]].astype(np.float32)
-            inputs += [rows[0], rows[1:].mean(0), rows[1 + examples.chance.randrange(49)]]
+            inputs += [rows[0], rows[1:].mean(0), rows[examples.chance.randrange(1, PICTURE_ROWS)]]
             name = nano.decoder.embedding[prompts.encode(" " + line["source"]["noun"].replace("_", " "))].float().mean(0)
             outputs += [name] * 3
-    x = functional.layer_norm(torch.from_numpy(np.stack(inputs)), (768,), eps=1e-5)
+    x = normed(np.stack(inputs))
     y = torch.stack(outputs)
     x = torch.cat((x, torch.ones(len(x), 1)), 1)
     weights = torch.linalg.solve(x.T @ x + 0.02 * len(x) * torch.eye(769), x.T @ y)
@@ -127,7 +126,7 @@ def train(
         pictures = projection(torch.stack([spread.picture(place, chance) for place in batch.pictures]))
         each = nano.loss(batch, pictures, len(prompts.before))
         optimiser.zero_grad()
-        weights = settling[batch.targets[batch.targets != -100]]
+        weights = settling[batch.targets[batch.targets != IGNORED]]
         ((each * weights).sum() / weights.sum()).backward()
         nn.utils.clip_grad_norm_([one for group in optimiser.param_groups for one in group["params"]], 1.0)
         for group, value in zip(optimiser.param_groups, RATES.values(), strict=True):
@@ -149,16 +148,16 @@ def train(
 def settling_weights(prompts: Prompts, vocabulary: int) -> Tensor:
     """The weight of each token in the loss, [vocabulary]: words that settle a question count more than those around them."""
     weights = torch.ones(vocabulary)
-    for word in ("Yes", "No", *(f" {word}" for word in (*SIDES, *COLOURS, *NUMBERS[1:]))):
-        weights[prompts.encode(word)[0]] = SETTLING
-    for word in NUMBERS[1:]:
-        weights[prompts.encode(word.capitalize())[0]] = SETTLING
+    spaced = (f" {word}" for word in (*SIDES, *COLOURS, *NUMBERS[1:]))
+    for word in ("Yes", "No", *spaced, *(word.capitalize() for word in NUMBERS[1:])):
+        [token] = prompts.encode(word)  # each of them is one token
+        weights[token] = SETTLING
     return weights
 
 
 def note_losses(losses: dict[str, list[float]], kinds: list[str], targets: Tensor, each: Tensor) -> None:
     """Keeps the mean loss of each picture's answers, by its kind."""
-    counts = (targets != -100).sum(1).tolist()
+    counts = (targets != IGNORED).sum(1).tolist()
     for kind, part in zip(kinds, each.split(counts), strict=True):
         losses[kind].append(part.mean().item())
         losses["all"].append(part.mean().item())

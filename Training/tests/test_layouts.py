@@ -54,7 +54,8 @@ class Layouts(unittest.TestCase):
                     told = [word for word in re.findall(r"[a-z]+", answer.lower()) if word in NUMBERS[1:]]
                     self.assertTrue(all(word == count for word in told), (question, answer))
                     named = [word for word in re.findall(r"[a-z]+", answer.lower()) if word in COLOURS]
-                    self.assertTrue(all(word == colour for word in named), (question, answer))
+                    behind = "background" in answer
+                    self.assertTrue(all(word == (layout["background"] if behind else colour) for word in named), (question, answer))
                     one = len(layout["things"]) == 1
                     things, be = (shape, "Is") if one else (plural(shape), "Are")
                     agrees = (
