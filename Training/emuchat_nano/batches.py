@@ -46,9 +46,10 @@ class SequenceMaker:
             conversations = conversations[:1]
         start = len(shared)
         shared += [0] * PICTURE_ROWS
-        made = Sequence(picture, start, shared, list(range(len(shared))), [IGNORED] * len(shared), [0] * len(shared))
+        count = len(shared)
+        made = Sequence(picture, start, shared, list(range(count)), [IGNORED] * count, [0] * count)
         for number, conversation in enumerate(conversations):
-            self._add_branch(made, number + 1, len(shared), conversation, behind)
+            self._add_branch(made, number + 1, count, conversation, behind)
         return made
 
     def _add_branch(self, made: Sequence, branch: int, position: int, conversation: list[tuple[str, str]], behind: bool) -> None:

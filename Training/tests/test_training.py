@@ -1,0 +1,180 @@
+"""What training adds to the usual: it must not change what the model computes, nor mistake where things lie."""
+
+import random
+import tempfile
+import unittest
+from pathlib import Path
+
+try:
+    import numpy as np
+    import torch
+    from gguf import GGUFWriter
+    from torch.nn import functional
+
+    from emuchat_nano.batches import IGNORED, PICTURE_ROWS, SequenceMaker, collate
+    from emuchat_nano.language import Projection
+    from emuchat_nano.nano import Nano, WhitenedProjection
+    from emuchat_nano.places import covered
+    from emuchat_nano.spread import Spread, normed
+except ModuleNotFoundError as missing:
+    raise unittest.SkipTest(f"needs requirements.txt: {missing}") from missing
+
+WIDTH, HIDDEN, VOCABULARY = 576, 32, 40
+
+
+def tiny_decoder(file: Path) -> None:
+    """A LLaMA of two layers with random weights, as wide as the projection's embeddings."""
+    chance = np.random.default_rng(1)
+    writer = GGUFWriter(file, "llama")
+    writer.add_block_count(2)
+    writer.add_head_count(9)
+    writer.add_head_count_kv(3)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_rope_freq_base(10000)
+    shapes = {"attn_q": (576, 576), "attn_k": (192, 576), "attn_v": (192, 576), "attn_output": (576, 576)}
+    shapes |= {"ffn_gate": (HIDDEN, 576), "ffn_up": (HIDDEN, 576), "ffn_down": (576, HIDDEN)}
+    tensors = {"token_embd": chance.normal(size=(VOCABULARY, WIDTH)), "output_norm": np.ones(WIDTH)}
+    for layer in range(2):
+        tensors |= {f"blk.{layer}.{name}": chance.normal(size=shape) / shape[1] ** 0.5 for name, shape in shapes.items()}
+        tensors |= {f"blk.{layer}.{name}": np.ones(WIDTH) for name in ("attn_norm", "ffn_norm")}
+    for name, values in tensors.items():
+        writer.add_tensor(f"{name}.weight", values.astype(np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+class Letters:
+    """Stands for the tokenizer: a token for each letter."""
+
+    before = (1, 2, 3)
+
+    def encode(self, text: str) -> list[int]:
+        return [ord(letter) % (VOCABULARY - 1) for letter in text]
+
+    def question(self, text: str, separator: str = "") -> list[int]:
+        return [*self.encode(separator + text), VOCABULARY - 1]
+
+    def follow_up(self, text: str) -> list[int]:
+        return [0, *self.question(text)]
+
+    def answer(self, text: str) -> list[int]:
+        return [*self.encode(text), 0]
+
+
+class Branches(unittest.TestCase):
+    """The loss of several conversations that share a picture and the prompt."""
+
+    def setUp(self):
+        torch.manual_seed(1)
+        with tempfile.TemporaryDirectory() as folder:
+            tiny_decoder(Path(folder) / "tiny.gguf")
+            self.nano = Nano(Path(folder) / "tiny.gguf", 4, 4, torch.float32)
+        for name, parameter in self.nano.named_parameters():
+            if "lora_b" in name:
+                torch.nn.init.normal_(parameter, std=0.1)
+        self.picture = torch.randn(1, PICTURE_ROWS, WIDTH)
+        self.conversations = [[("what", "this"), ("why", "so")], [("how many", "two")], [("is it", "yes")]]
+
+    def batch(self, conversations):
+        return collate([SequenceMaker(Letters(), self.Plain()).make(0, conversations)])
+
+    def losses(self, conversations):
+        with torch.no_grad():
+            return self.nano.loss(self.batch(conversations), self.picture, len(Letters.before))
+
+    class Plain(random.Random):
+        """Draws what leaves a sequence plain."""
+
+        def random(self):
+            return 0.9
+
+        def choice(self, options):
+            return options[0]
+
+    def test_prompt_computed_once_leaves_the_loss(self):
+        batch = self.batch(self.conversations)
+        with torch.no_grad():
+            hidden = self.nano.decoder(self.nano.embed(batch.ids, self.picture, batch.starts), batch.positions, batch.mask)
+            wanted = batch.targets != IGNORED
+            whole = functional.cross_entropy(self.nano.decoder.logits(hidden[wanted]), batch.targets[wanted], reduction="none")
+        once = self.losses(self.conversations)
+        self.assertGreater(len(whole), 10)
+        torch.testing.assert_close(whole, once, rtol=1e-4, atol=1e-5)
+
+    def test_conversations_do_not_see_one_another(self):
+        together = self.losses(self.conversations)
+        alone = torch.cat([self.losses([one]) for one in self.conversations])
+        torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+
+class Projections(unittest.TestCase):
+    def setUp(self):
+        torch.manual_seed(2)
+        self.projection = Projection()
+        for parameter in self.projection.norm.parameters():
+            torch.nn.init.normal_(parameter, mean=0.5)
+        self.features = 3 * torch.randn(4, PICTURE_ROWS, 768) + 1
+        self.wanted = self.projection(self.features).detach()
+
+    def test_folded_norm_leaves_the_outputs(self):
+        self.projection.fold_norm()
+        self.assertTrue((self.projection.norm.weight == 1).all() and (self.projection.norm.bias == 0).all())
+        torch.testing.assert_close(self.projection(self.features), self.wanted, rtol=1e-3, atol=1e-4)
+
+    def test_basis_leaves_the_outputs(self):
+        root = torch.randn(768, 768) / 768**0.5
+        basis, middle = root @ root.T + 0.5 * torch.eye(768), torch.randn(768)
+        whitened = WhitenedProjection(self.projection, basis, middle)
+        torch.testing.assert_close(whitened(normed(self.features.numpy())).detach(), self.wanted, rtol=1e-3, atol=1e-3)
+        whitened.fold_into(self.projection)
+        torch.testing.assert_close(self.projection(self.features).detach(), self.wanted, rtol=1e-3, atol=1e-3)
+
+
+class Places(unittest.TestCase):
+    def test_patches_under_a_thing(self):
+        found = covered({"x": 48.0, "y": 112.0, "radius": 20.0}).reshape(7, 7)
+        self.assertEqual(found[3, 1], 1)  # 32 pixels a patch: the middle of the second column and the fourth row
+        self.assertEqual(found[:, 3:].sum() + found[0].sum(), 0)
+        self.assertAlmostEqual(found.sum() * 32**2, np.pi * 20**2, delta=60)
+
+
+class Spreads(unittest.TestCase):
+    """Six nouns of four pictures and a few composed ones; every picture is its noun's direction and something of its own."""
+
+    def setUp(self):
+        chance = np.random.default_rng(4)
+        self.lines = [{"picture": f"{noun}-{one}", "source": {"noun": noun, "sha256": f"{noun}{one}"}} for noun in "abcdef" for one in range(4)]
+        self.lines += [{"picture": f"composed-{one}", "source": None} for one in range(30)]
+        of_noun = {noun: chance.normal(size=(1, 768)) for noun in "abcdef"}
+        self.features = np.stack(
+            [chance.normal(size=(PICTURE_ROWS, 768)) + (of_noun[line["source"]["noun"]] if line["source"] else 0) for line in self.lines]
+        ).astype(np.float16)
+        self.rows = {line["picture"]: row for row, line in enumerate(self.lines)}
+        self.spread = Spread(self.lines, self.rows, self.features)
+
+    def test_differences_of_a_noun_cancel(self):
+        differences = torch.stack([self.spread.difference(row) for row in range(4)])
+        self.assertLess(differences.sum(0).abs().max(), 1e-3)
+        self.assertGreater(differences.abs().mean(), 0.3)
+
+    def test_varied_pictures_keep_their_noun(self):
+        chance = random.Random(6)
+        varied = torch.stack([self.spread.picture(0, chance) for _ in range(300)])
+        own, others = (functional.cosine_similarity(varied.mean(0), self.spread.means[noun], dim=-1).mean() for noun in "ab")
+        self.assertGreater(own, others + 0.3)
+        self.assertGreater((varied.std(0) > 0.05).float().mean(), 0.99)
+
+    def test_composed_pictures_stay_as_they_are(self):
+        row = self.rows["composed-3"]
+        torch.testing.assert_close(self.spread.picture(row, random.Random(7)), normed(self.features[row]))
+
+    def test_basis_is_symmetric_and_can_be_undone(self):
+        basis = self.spread.basis.double()
+        torch.testing.assert_close(basis, basis.T, rtol=1e-4, atol=1e-5)
+        self.assertLess(torch.linalg.cond(basis), 100)
+
+
+if __name__ == "__main__":
+    unittest.main()
