@@ -7,7 +7,8 @@ part, and the mask lets it look at that and at itself. So a picture's 50 rows ar
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -20,7 +21,10 @@ IGNORED = -100
 
 @dataclass
 class Sequence:
-    """Token ids (0 in the picture's place), positions, targets (IGNORED outside answers) and the branch of each token."""
+    """Token ids (0 in the picture's place), positions, targets (IGNORED outside answers) and the branch of each token.
+
+    `mentions` are the last tokens of the words that were to be found, each with the word's place among them.
+    """
 
     picture: int
     picture_start: int
@@ -28,6 +32,7 @@ class Sequence:
     positions: list[int]
     targets: list[int]
     branches: list[int]
+    mentions: list[tuple[int, int]] = field(default_factory=list)
 
 
 class SequenceMaker:
@@ -37,8 +42,11 @@ class SequenceMaker:
         self.prompts = prompts
         self.chance = chance
 
-    def make(self, picture: int, conversations: list[list[tuple[str, str]]]) -> Sequence:
-        """One sequence; a conversation is questions with their answers, the first of them behind the picture."""
+    def make(self, picture: int, conversations: list[list[tuple[str, str]]], words: Iterable[str] = ()) -> Sequence:
+        """One sequence; a conversation is questions with their answers, the first of them behind the picture.
+
+        `words` are those whose mentions are wanted.
+        """
         behind = self.chance.random() < 0.1
         shared = list(self.prompts.before)
         if behind:
@@ -50,6 +58,10 @@ class SequenceMaker:
         made = Sequence(picture, start, shared, list(range(count)), [IGNORED] * count, [0] * count)
         for number, conversation in enumerate(conversations):
             self._add_branch(made, number + 1, count, conversation, behind)
+        for place, word in enumerate(words):
+            tokens = self.prompts.encode(f" {word}")
+            ends = range(count + len(tokens), len(made.ids) + 1)
+            made.mentions += [(end - 1, place) for end in ends if made.ids[end - len(tokens) : end] == tokens]
         return made
 
     def _add_branch(self, made: Sequence, branch: int, position: int, conversation: list[tuple[str, str]], behind: bool) -> None:
@@ -71,7 +83,10 @@ class SequenceMaker:
 
 @dataclass
 class Batch:
-    """B sequences padded to T: ids, positions, targets [B, T], mask [B, 1, T, T], and where each picture stands."""
+    """B sequences padded to T: ids, positions, targets [B, T], mask [B, 1, T, T], and where each picture stands.
+
+    `mentions` as those of the sequences, each behind the number of its own.
+    """
 
     ids: Tensor
     positions: Tensor
@@ -79,6 +94,7 @@ class Batch:
     mask: Tensor
     pictures: list[int]
     starts: list[int]
+    mentions: list[tuple[int, int, int]]
 
 
 def collate(sequences: list[Sequence]) -> Batch:
@@ -99,4 +115,6 @@ def collate(sequences: list[Sequence]) -> Batch:
     shared = (branches[:, None, :] == 0) & (branches[:, :, None] >= 0)
     earlier = torch.ones(length, length, dtype=torch.bool).tril()
     mask = (own | shared) & earlier | torch.eye(length, dtype=torch.bool)
-    return Batch(ids, positions, targets, mask[:, None], [one.picture for one in sequences], [one.picture_start for one in sequences])
+    mentions = [(row, *mention) for row, one in enumerate(sequences) for mention in one.mentions]
+    starts = [one.picture_start for one in sequences]
+    return Batch(ids, positions, targets, mask[:, None], [one.picture for one in sequences], starts, mentions)

@@ -10,7 +10,7 @@ from pathlib import Path
 from .layouts import LayoutQuestioner, Turn
 
 # How often each kind of picture is drawn, and the most questions about one.
-SHARES = {"photograph": 0.25, "drawing": 0.32, "colour": 0.05, "number": 0.17, "position": 0.16, "nothing": 0.05}
+SHARES = {"photograph": 0.25, "drawing": 0.31, "colour": 0.04, "number": 0.17, "position": 0.18, "nothing": 0.05}
 BRANCHES = {"photograph": 4, "drawing": 4, "colour": 5, "number": 5, "position": 5, "nothing": 3}
 
 
@@ -33,6 +33,7 @@ class Examples:
         totals: Counter[str] = Counter()
         for line, weight in zip(self.examples, weights, strict=True):
             totals[kind_of(line)] += weight
+        self.two_things = [line for line in self.examples if kind_of(line) == "position"]
         self.weights = [weight * SHARES[kind_of(line)] / totals[kind_of(line)] for line, weight in zip(self.examples, weights, strict=True)]
 
     def _weight(self, line: dict) -> float:
@@ -51,3 +52,7 @@ class Examples:
         if len(conversations) > 2 and self.chance.random() < 0.3:
             conversations[0].append(conversations.pop()[0])
         return line, conversations
+
+    def draw_two_things(self) -> dict:
+        """The line of a picture of two things."""
+        return self.chance.choice(self.two_things)

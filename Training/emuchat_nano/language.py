@@ -136,16 +136,27 @@ class Decoder(nn.Module):
         blocks = int(key("block_count"))
         self.blocks = nn.ModuleList(Block(tensors, layer, heads, self.epsilon, rank, alpha) for layer in range(blocks))
 
-    def forward(self, x: Tensor, positions: Tensor, mask: Tensor | None, caches: list[dict[str, Tensor]] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        positions: Tensor,
+        mask: Tensor | None,
+        caches: list[dict[str, Tensor]] | None = None,
+        between: dict[int, Tensor] | None = None,
+        blocks: int | None = None,
+    ) -> Tensor:
         """Embedded tokens [B, T, D] at positions [B, T] to normed hidden states [B, T, D]; a cache for each block, or none.
 
+        The blocks that are keys of `between` leave what comes out of them there; only the first `blocks` are computed, or all.
         What is carried from block to block stays fp32: some of its values are so large that bf16 loses the others.
         """
         x = x.float()
         angles = (positions[..., None].float() * self.frequencies)[:, None]
         cosine, sine = angles.cos(), angles.sin()
-        for index, block in enumerate(self.blocks):
+        for index, block in enumerate(self.blocks[:blocks]):
             x = block(x, cosine, sine, mask, None if caches is None else caches[index])
+            if between is not None and index in between:
+                between[index] = x
         return rms_norm(x, self.norm, self.epsilon)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from .composed import COLOUR_QUESTIONS, COLOURS, NUMBER_QUESTIONS, NUMBERS, SHAPES, article, plural
 
 Turn = tuple[str, str]
+MENTIONS = ("What colour is the {}?", "Where is the {}?", "Is the {}", "The {} is")
 BACKGROUND = ("What colour is the background?", "What color is the background?", "Which colour is behind the {}?")
 
 
@@ -37,23 +38,31 @@ class LayoutQuestioner:
                 break
         return list(found.items())[:count]
 
+    def mention(self, layout: dict) -> list[list[Turn]]:
+        """Words that mention each of a layout's things, for conversations whose answers are not wanted."""
+        nouns = [thing["words"][-1] for thing in layout["things"]]
+        self.chance.shuffle(nouns)
+        return [[(self.chance.choice(MENTIONS).format(noun), "")] for noun in nouns]
+
     def _places(self, layout: dict) -> Iterator[Turn]:
         """Which of two things is where, seen from the other or in the picture."""
         chance = self.chance
         first, second = self._by_place(layout["things"])
-        level = _is_level(first, second)
+        level = is_level(first, second)
         phrases = ("to the left of", "to the right of") if level else ("above", "below")
         subject = chance.randint(0, 1)
         a, b = self._name((first, second)[subject]), self._name((first, second)[1 - subject])
         here, there = phrases[subject], phrases[1 - subject]
         one, other = chance.sample(phrases, 2)
-        said = f"The {a} is {here} the {b}."
+        # As the answer to a colour: behind "is" comes what is asked.
+        lies = here.removeprefix("to the ")
+        said = f"The {a} is {lies} the {b}."
         yield self._one_of(
             (2, f"Is the {a} {one.removesuffix(' of')} or {other} the {b}?", said),
             (2, f"Where is the {a}, seen from the {b}?", said),
             (1, f"Where is the {a}?", said),
-            (1, f"Is the {a} {here} the {b}?", f"Yes, the {a} is {here} the {b}."),
-            (1, f"Is the {a} {there} the {b}?", f"No, the {a} is {here} the {b}."),
+            (1, f"Is the {a} {here} the {b}?", f"Yes, the {a} is {lies} the {b}."),
+            (1, f"Is the {a} {there} the {b}?", f"No, the {a} is {lies} the {b}."),
             (1, f"What is {there} the {a}?", f"{article(b).capitalize()}."),
             (1, f"What is {here} the {b}?", f"{article(a).capitalize()}."),
         )
@@ -62,7 +71,7 @@ class LayoutQuestioner:
         """One of two things by its place or its shape: what it is, its colour, whether it is there."""
         chance = self.chance
         first, second = self._by_place(layout["things"])
-        ends = ("on the left", "on the right") if _is_level(first, second) else ("at the top", "at the bottom")
+        ends = ("on the left", "on the right") if is_level(first, second) else ("at the top", "at the bottom")
         place = chance.randint(0, 1)
         thing = (first, second)[place]
         named = article(self._name(thing)).capitalize()
@@ -74,7 +83,7 @@ class LayoutQuestioner:
             yield self._one_of((1, f"{what} is the {shape}?", said), (1, f"{what} is the thing {ends[place]}?", said))
         if chance.random() < 0.4:
             a, b = self._name(first), self._name(second)
-            yield "What do you see?", f"{article(a).capitalize()} {'to the left of' if _is_level(first, second) else 'above'} {article(b)}."
+            yield "What do you see?", f"{article(a).capitalize()} {'to the left of' if is_level(first, second) else 'above'} {article(b)}."
 
     def _number(self, layout: dict) -> Iterator[Turn]:
         """How many there are."""
@@ -137,10 +146,10 @@ class LayoutQuestioner:
     def _by_place(things: list[dict]) -> tuple[dict, dict]:
         """Two things, the left or upper one first."""
         first, second = things[:2]
-        key = "x" if _is_level(first, second) else "y"
+        key = "x" if is_level(first, second) else "y"
         return (first, second) if first[key] < second[key] else (second, first)
 
 
-def _is_level(first: dict, second: dict) -> bool:
+def is_level(first: dict, second: dict) -> bool:
     """Whether two things lie rather beside than above one another."""
     return abs(first["x"] - second["x"]) > abs(first["y"] - second["y"])

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from .nano import Nano
-from .train import save_parameters
+from .trainer import save_parameters
 
 
 def main() -> None:

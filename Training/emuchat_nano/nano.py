@@ -29,20 +29,25 @@ class Nano(nn.Module):
         places = torch.tensor(starts)[:, None] + torch.arange(PICTURE_ROWS)
         return x.index_put((torch.arange(len(starts))[:, None].expand_as(places), places), rows)
 
-    def loss(self, batch: Batch, rows: Tensor, shared: int) -> Tensor:
-        """Loss of each answer's tokens, [N] in the order of `batch.targets`; the first `shared` tokens are the same in all sequences.
+    def states(self, batch: Batch, rows: Tensor, shared: int, between: dict[int, Tensor] | None = None, blocks: int | None = None) -> Tensor:
+        """Hidden states [B, T - shared, D] behind the first `shared` tokens, which are the same in all sequences.
 
-        Those are computed once: their keys and values stand before each sequence.
+        Those are computed once: their keys and values stand before each sequence. `between` and `blocks` as the decoder takes
+        them.
         """
         count = len(batch.starts)
         caches: list[dict[str, Tensor]] = [{} for _ in self.decoder.blocks]
         before = functional.embedding(batch.ids[:1, :shared], self.decoder.embedding)
-        self.decoder(before, batch.positions[:1, :shared], None, caches)
-        for cache in caches:
+        self.decoder(before, batch.positions[:1, :shared], None, caches, blocks=blocks)
+        for cache in caches[:blocks]:
             for part in ("k", "v"):
                 cache[part] = cache[part].expand(count, -1, -1, -1)
         x = self.embed(batch.ids[:, shared:], rows, [start - shared for start in batch.starts])
-        hidden = self.decoder(x, batch.positions[:, shared:], batch.mask[:, :, shared:], caches)
+        return self.decoder(x, batch.positions[:, shared:], batch.mask[:, :, shared:], caches, between, blocks)
+
+    def loss(self, batch: Batch, rows: Tensor, shared: int, between: dict[int, Tensor] | None = None) -> Tensor:
+        """Loss of each answer's tokens, [N] in the order of `batch.targets`; `shared` and `between` as for `states`."""
+        hidden = self.states(batch, rows, shared, between)
         targets = batch.targets[:, shared:]
         wanted = targets != IGNORED
         return functional.cross_entropy(self.decoder.logits(hidden[wanted]), targets[wanted], reduction="none")

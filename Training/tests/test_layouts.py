@@ -31,7 +31,7 @@ class Layouts(unittest.TestCase):
         for layout, asked in self.asked("position"):
             by_shape = {thing["words"][1]: thing for thing in layout["things"]}
             for question, answer in asked:
-                found = re.match(r"(?:Yes, the|No, the|The) (?:\w+ )?(\w+) is (?:to the )?(left|right|above|below)", answer)
+                found = re.match(r"(?:Yes, the|No, the|The) (?:\w+ )?(\w+) is (left|right|above|below)", answer)
                 if found:
                     thing = by_shape[found[1]]
                     [other] = [one for one in layout["things"] if one is not thing]

@@ -13,6 +13,7 @@ try:
 
     from emuchat_nano.batches import IGNORED, PICTURE_ROWS, SequenceMaker, collate
     from emuchat_nano.language import Projection
+    from emuchat_nano.mentions import Mentions, brought_to_mind, mentioned
     from emuchat_nano.nano import Nano, WhitenedProjection
     from emuchat_nano.places import covered
     from emuchat_nano.spread import Spread, normed
@@ -20,6 +21,8 @@ except ModuleNotFoundError as missing:
     raise unittest.SkipTest(f"needs requirements.txt: {missing}") from missing
 
 WIDTH, HIDDEN, VOCABULARY = 576, 32, 40
+STAR = {"words": ["red", "star"], "x": 40.0, "y": 100.0, "radius": 20.0}
+RING = {"words": ["blue", "ring"], "x": 180.0, "y": 130.0, "radius": 20.0}
 
 
 def tiny_decoder(file: Path) -> None:
@@ -107,6 +110,66 @@ class Branches(unittest.TestCase):
         together = self.losses(self.conversations)
         alone = torch.cat([self.losses([one]) for one in self.conversations])
         torch.testing.assert_close(together, alone, rtol=1e-4, atol=1e-5)
+
+    def test_first_blocks_alone_leave_their_output(self):
+        batch, shared = self.batch(self.conversations), len(Letters.before)
+        with torch.no_grad():
+            whole, part = {0: torch.empty(0)}, {0: torch.empty(0)}
+            self.nano.states(batch, self.picture, shared, whole)
+            self.nano.states(batch, self.picture, shared, part, blocks=1)
+        self.assertEqual(whole[0].shape, (1, batch.ids.shape[1] - shared, WIDTH))
+        torch.testing.assert_close(whole[0], part[0])
+
+
+class MentionsOfThings(unittest.TestCase):
+    """Where words for things stand, and what they should bring to mind."""
+
+    def made(self, *things):
+        line = {"layout": {"things": list(things)}}
+        nouns = [word for word, _ in mentioned(line)]
+        conversations = [[("where is the ring?", "the ring is right")], [("the star", "yes")]]
+        return line, collate([SequenceMaker(Letters(), Branches.Plain()).make(0, conversations, nouns)])
+
+    def test_mentions_end_the_words(self):
+        _, batch = self.made(STAR, RING)
+        ends = [(batch.ids[row, column].item(), place) for row, column, place in batch.mentions]
+        self.assertEqual(sorted(ends), sorted([(Letters().encode("r")[0], 0), *[(Letters().encode("g")[0], 1)] * 2]))
+        self.assertTrue(all(column > batch.starts[0] + PICTURE_ROWS for _, column, _ in batch.mentions))
+
+    def test_what_is_brought_to_mind_is_that_of_the_layout(self):
+        below = RING | {"x": 50.0, "y": 200.0}
+        self.assertEqual(brought_to_mind(STAR, [STAR, RING]), {"colour": "red", "side": "left"})
+        self.assertEqual(brought_to_mind(RING, [STAR, RING]), {"colour": "blue", "side": "right"})
+        self.assertEqual([brought_to_mind(thing, [STAR, below])["side"] for thing in (STAR, below)], ["above", "below"])
+        self.assertEqual(brought_to_mind(STAR, [STAR] * 3), {"colour": "red", "number": "three"})
+        self.assertEqual(brought_to_mind({"words": ["owl"]}, [{"words": ["owl"]}]), {"number": "one"})
+        self.assertEqual([word for word, _ in mentioned({"layout": {"things": [STAR, STAR]}})], ["star", "stars"])
+
+    def test_a_state_that_says_the_colour_and_the_side_costs_least(self):
+        line, batch = self.made(STAR, RING)
+        chance = torch.Generator().manual_seed(8)
+
+        class Decoder:
+            norm, epsilon, embedding = torch.ones(WIDTH), 1e-5, torch.randn(VOCABULARY, WIDTH, generator=chance)
+
+        words = {" red": 1, " blue": 2, " left": 3, " right": 4}
+
+        class Words:
+            """A token for each word that is asked for; others share some."""
+
+            def encode(self, text):
+                return [words.get(text, 5 + len(text))]
+
+        mentions = Mentions(Decoder, Words())
+        hidden = torch.zeros(1, batch.ids.shape[1], WIDTH)
+        for row, column, place in batch.mentions:
+            for word in ((" red", " left"), (" blue", " right"))[place]:
+                hidden[row, column] += Decoder.embedding[words[word]]
+        told = mentions.losses(hidden, batch, [line], 0)
+        swapped = mentions.losses(hidden, batch, [{"layout": {"things": [STAR | {"words": ["blue", "star"]}, RING]}}], 0)
+        self.assertEqual({group: len(found) for group, found in told.items()}, {"colour": 3, "side": 3})
+        self.assertLess(max(found.max() for found in told.values()), 0.1)
+        self.assertGreater(swapped["colour"].max(), 1)
 
 
 class Projections(unittest.TestCase):
