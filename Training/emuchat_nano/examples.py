@@ -33,7 +33,7 @@ class Examples:
         totals: Counter[str] = Counter()
         for line, weight in zip(self.examples, weights, strict=True):
             totals[kind_of(line)] += weight
-        self.two_things = [line for line in self.examples if kind_of(line) == "position"]
+        self.several = {kind: [line for line in self.examples if kind_of(line) == kind] for kind in ("number", "position")}
         self.weights = [weight * SHARES[kind_of(line)] / totals[kind_of(line)] for line, weight in zip(self.examples, weights, strict=True)]
 
     def _weight(self, line: dict) -> float:
@@ -53,6 +53,6 @@ class Examples:
             conversations[0].append(conversations.pop()[0])
         return line, conversations
 
-    def draw_two_things(self) -> dict:
-        """The line of a picture of two things."""
-        return self.chance.choice(self.two_things)
+    def draw_several(self) -> dict:
+        """The line of a picture of two things, or of so many of one."""
+        return self.chance.choice(self.several[self.chance.choice(list(self.several))])

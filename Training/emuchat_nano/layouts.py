@@ -39,10 +39,15 @@ class LayoutQuestioner:
         return list(found.items())[:count]
 
     def mention(self, layout: dict) -> list[list[Turn]]:
-        """Words that mention each of a layout's things, for conversations whose answers are not wanted."""
+        """Words that mention what a layout shows, in two conversations whose answers are not wanted."""
+        chance = self.chance
         nouns = [thing["words"][-1] for thing in layout["things"]]
-        self.chance.shuffle(nouns)
-        return [[(self.chance.choice(MENTIONS).format(noun), "")] for noun in nouns]
+        if len(set(nouns)) == 1:
+            asked = [question.format(things=plural(nouns[0])) for question in chance.sample(NUMBER_QUESTIONS, 2)]
+        else:
+            asked = [chance.choice(MENTIONS).format(noun) for noun in nouns]
+            chance.shuffle(asked)
+        return [[(question, "")] for question in asked]
 
     def _places(self, layout: dict) -> Iterator[Turn]:
         """Which of two things is where, seen from the other or in the picture."""

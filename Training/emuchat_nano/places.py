@@ -1,7 +1,7 @@
-"""A start for telling where things are: what patches show and on which side they lie, fitted in closed form.
+"""A start for telling what lies where and how many there are, fitted in closed form.
 
-The features of a patch tell both, but in directions that a new projection passes on faintly. A ridge regression from
-composed pictures, whose layouts are known, to the embeddings of the words makes them heard; class tokens are left alone.
+The features of patches tell the one, class tokens the other, but in directions that a new projection passes on faintly. A
+ridge regression from composed pictures, whose layouts are known, to the embeddings of the words makes them heard.
 Where a patch is about as long as a token's embedding, the heads by which the language model finds an earlier mention of a
 word find what lies under it in the picture, before any training.
 """
@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from .composed import COLOURS, SHAPES, SIDE
+from .composed import COLOURS, NUMBERS, SHAPES, SIDE
 from .language import Projection
 from .prompt import Prompts
 from .spread import Spread, normed
@@ -23,7 +23,9 @@ SAMPLES = 8
 SIDES = ("left", "right", "above", "below")
 RIDGE = 0.003
 # The lengths of words' directions; embeddings of tokens are 2 to 3 long, and the fit passes on a part of what is asked.
-NAME, COLOUR, ACROSS = 3.0, 4.5, 3.0
+NAME, COLOUR, ACROSS, NUMBER = 3.0, 4.5, 3.0, 3.5
+# How much more than a patch a class token counts.
+CLASS = 40.0
 
 
 def covered(thing: dict) -> np.ndarray:
@@ -41,10 +43,16 @@ class Words:
 
     def __init__(self, embedding: np.ndarray, prompts: Prompts, nouns: Iterable[str]) -> None:
         self.known: dict[str, np.ndarray] = {}
-        for group in (tuple(nouns), SIDES, SHAPES, tuple(COLOURS)):
+        for group in (tuple(nouns), SIDES, SHAPES, tuple(COLOURS), NUMBERS[1:]):
             vectors = np.stack([embedding[prompts.encode(f" {word.replace('_', ' ')}")].mean(0) for word in group])
             apart = vectors - vectors.mean(0)
             self.known |= dict(zip(group, apart / np.linalg.norm(apart, axis=1, keepdims=True), strict=True))
+
+    def of_class(self, things: list[dict]) -> np.ndarray:
+        """What the class token of a picture should tell: how many things there are, where they are all alike. [1, D]"""
+        if not things or any(thing["words"] != things[0]["words"] for thing in things):
+            return np.zeros((1, len(self.known[NUMBERS[1]])))
+        return NUMBER * self.known[NUMBERS[len(things)]][None]
 
     def of_patches(self, things: list[dict]) -> np.ndarray:
         """What the patches of a picture should tell: [49, D]."""
@@ -67,9 +75,12 @@ def add_places(projection: Projection, spread: Spread, lines: list[dict], rows: 
     wanted = torch.zeros(769, weight.shape[0], dtype=torch.float64)
     for line in [*composed, *named]:
         x = torch.cat((normed(spread.features[rows[line["picture"]]]), torch.ones(50, 1)), 1).double()
-        y = torch.from_numpy(np.concatenate((np.zeros((1, weight.shape[0])), words.of_patches(line["layout"]["things"])))).double()
-        products += x.T @ x
-        wanted += x.T @ y
+        things = line["layout"]["things"]
+        y = torch.from_numpy(np.concatenate((words.of_class(things), words.of_patches(things)))).double()
+        share = torch.ones(50, 1, dtype=torch.float64)
+        share[0] = CLASS
+        products += (x * share).T @ x
+        wanted += (x * share).T @ y
     damping = RIDGE * products[:768, :768].trace() / 768 * torch.eye(769, dtype=torch.float64)
     damping[-1, -1] = 0
     found = torch.linalg.solve(products + damping, wanted)

@@ -82,8 +82,8 @@ class Trainer:
         return (each * weights).sum() / weights.sum() + SHARE * self._brought(between[BLOCK], batch, lines)
 
     def _mentions(self, count: int) -> Tensor:
-        """The loss of mentions alone, in questions that nobody answers about two things."""
-        lines = [self.examples.draw_two_things() for _ in range(count)]
+        """The loss of mentions alone, in questions that nobody answers."""
+        lines = [self.examples.draw_several() for _ in range(count)]
         batch, pictures = self._batch(lines, [self.examples.questioner.mention(line["layout"]) for line in lines])
         between = {BLOCK: torch.empty(0)}
         self.nano.states(batch, pictures, len(self.prompts.before), between, blocks=BLOCK + 1)

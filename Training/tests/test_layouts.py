@@ -66,6 +66,16 @@ class Layouts(unittest.TestCase):
                     if answer.startswith(("Yes", "No")):
                         self.assertEqual(answer.startswith("Yes"), question in agrees, (question, answer))
 
+    def test_everything_is_mentioned(self):
+        composer, questioner = Composer(11, []), LayoutQuestioner(random.Random(5))
+        for _ in range(30):
+            layout = asdict(composer.position().layout)
+            asked = " ".join(question for [(question, _)] in questioner.mention(layout))
+            self.assertTrue(all(thing["words"][1] in asked for thing in layout["things"]), (layout, asked))
+            layout = asdict(composer.number().layout)
+            noun = plural(layout["things"][0]["words"][1])
+            self.assertTrue(all(noun in question for [(question, _)] in questioner.mention(layout)))
+
     def test_neither_yes_nor_no_is_the_rule(self):
         said = [answer.split(",")[0] for kind in ("colour", "number", "position") for _, asked in self.asked(kind) for _, answer in asked]
         yes, no = said.count("Yes"), said.count("No")

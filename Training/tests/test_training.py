@@ -15,7 +15,7 @@ try:
     from emuchat_nano.language import Projection
     from emuchat_nano.mentions import Mentions, brought_to_mind, mentioned
     from emuchat_nano.nano import Nano, WhitenedProjection
-    from emuchat_nano.places import covered
+    from emuchat_nano.places import COLOUR, NAME, NUMBER, Words, covered
     from emuchat_nano.spread import Spread, normed
 except ModuleNotFoundError as missing:
     raise unittest.SkipTest(f"needs requirements.txt: {missing}") from missing
@@ -201,6 +201,29 @@ class Places(unittest.TestCase):
         self.assertEqual(found[3, 1], 1)  # 32 pixels a patch: the middle of the second column and the fourth row
         self.assertEqual(found[:, 3:].sum() + found[0].sum(), 0)
         self.assertAlmostEqual(found.sum() * 32**2, np.pi * 20**2, delta=60)
+
+    def test_words_told(self):
+        class Each:
+            """A token for each word, in the order in which they come."""
+
+            def __init__(self):
+                self.seen = []
+
+            def encode(self, text):
+                if text not in self.seen:
+                    self.seen.append(text)
+                return [self.seen.index(text)]
+
+        words = Words(np.eye(60), Each(), ("owl", "fox_hound"))
+        patches = words.of_patches([STAR, {"words": ["owl"], "x": 180.0, "y": 130.0, "radius": 20.0}]).reshape(7, 7, -1)
+        for word, length, row, column in (("star", NAME, 3, 1), ("red", COLOUR, 3, 1), ("owl", NAME, 4, 5)):
+            told = patches @ words.known[word]
+            self.assertEqual(np.unravel_index(told.argmax(), told.shape), (row, column))
+            self.assertGreater(told[row, column], 0.5 * length)
+        self.assertTrue((patches[:, 0] @ words.known["left"] > patches[:, 6] @ words.known["left"] + 1).all())
+        self.assertTrue((patches[6] @ words.known["below"] > patches[0] @ words.known["below"] + 1).all())
+        np.testing.assert_allclose(words.of_class([STAR] * 3)[0], NUMBER * words.known["three"])
+        self.assertFalse(words.of_class([STAR, RING]).any() or words.of_class([]).any())
 
 
 class Spreads(unittest.TestCase):
