@@ -27,6 +27,7 @@ COLOUR_QUESTIONS = (
     "The {things} {be} what colour?",
 )
 NUMBER_QUESTIONS = ("How many {things} are there?", "How many {things} do you see?", "Count the {things}.", "How many {things} are in the picture?")
+SIDES = ("left", "right", "above", "below")
 NUMBERS = ("no", "one", "two", "three", "four", "five")
 
 

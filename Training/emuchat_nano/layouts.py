@@ -9,9 +9,11 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from .composed import COLOUR_QUESTIONS, COLOURS, NUMBER_QUESTIONS, NUMBERS, SHAPES, article, plural
+from .composed import COLOUR_QUESTIONS, COLOURS, NUMBER_QUESTIONS, NUMBERS, SHAPES, SIDES, article, plural
 
 Turn = tuple[str, str]
+PHRASES = {"left": "to the left of", "right": "to the right of", "above": "above", "below": "below"}
+ENDS = {"left": "on the left", "right": "on the right", "above": "at the top", "below": "at the bottom"}
 MENTIONS = ("What colour is the {}?", "Where is the {}?", "Is the {}", "The {} is")
 BACKGROUND = ("What colour is the background?", "What color is the background?", "Which colour is behind the {}?")
 
@@ -25,8 +27,7 @@ class LayoutQuestioner:
     def ask(self, layout: dict, count: int) -> list[Turn]:
         """So many different questions with their answers, those that the kind of picture was made for first."""
         things = layout["things"]
-        kinds = {tuple(thing["words"]) for thing in things}
-        makers = [self._places, self._among_two] if len(kinds) > 1 else [self._number, self._one_kind]
+        makers = [self._number, self._one_kind] if are_alike(things) else [self._places, self._among_two]
         if len(things) == 1:
             makers = [self._one_kind, self._number]
         found: dict[str, str] = {}
@@ -42,7 +43,7 @@ class LayoutQuestioner:
         """Words that mention what a layout shows, in two conversations whose answers are not wanted."""
         chance = self.chance
         nouns = [thing["words"][-1] for thing in layout["things"]]
-        if len(set(nouns)) == 1:
+        if are_alike(layout["things"]):
             asked = [question.format(things=plural(nouns[0])) for question in chance.sample(NUMBER_QUESTIONS, 2)]
         else:
             asked = [chance.choice(MENTIONS).format(noun) for noun in nouns]
@@ -52,12 +53,9 @@ class LayoutQuestioner:
     def _places(self, layout: dict) -> Iterator[Turn]:
         """Which of two things is where, seen from the other or in the picture."""
         chance = self.chance
-        first, second = self._by_place(layout["things"])
-        level = is_level(first, second)
-        phrases = ("to the left of", "to the right of") if level else ("above", "below")
-        subject = chance.randint(0, 1)
-        a, b = self._name((first, second)[subject]), self._name((first, second)[1 - subject])
-        here, there = phrases[subject], phrases[1 - subject]
+        things = chance.sample(layout["things"], 2)
+        a, b = (self._name(thing) for thing in things)
+        here, there = phrases = PHRASES[side(*things)], PHRASES[side(*reversed(things))]
         one, other = chance.sample(phrases, 2)
         # As the answer to a colour: behind "is" comes what is asked.
         lies = here.removeprefix("to the ")
@@ -75,20 +73,18 @@ class LayoutQuestioner:
     def _among_two(self, layout: dict) -> Iterator[Turn]:
         """One of two things by its place or its shape: what it is, its colour, whether it is there."""
         chance = self.chance
-        first, second = self._by_place(layout["things"])
-        ends = ("on the left", "on the right") if is_level(first, second) else ("at the top", "at the bottom")
-        place = chance.randint(0, 1)
-        thing = (first, second)[place]
+        thing, other = chance.sample(layout["things"], 2)
+        end = ENDS[side(thing, other)]
         named = article(self._name(thing)).capitalize()
-        yield self._one_of((1, f"What is {ends[place]}?", f"{named}."), (1, *self._presence(layout)))
+        yield self._one_of((1, f"What is {end}?", f"{named}."), (1, *self._presence(layout)))
         if len(thing["words"]) == 2:
             colour, shape = thing["words"]
             what = chance.choice(("What colour", "What color"))
             said = f"The {shape} is {colour}."
-            yield self._one_of((1, f"{what} is the {shape}?", said), (1, f"{what} is the thing {ends[place]}?", said))
+            yield self._one_of((1, f"{what} is the {shape}?", said), (1, f"{what} is the thing {end}?", said))
         if chance.random() < 0.4:
-            a, b = self._name(first), self._name(second)
-            yield "What do you see?", f"{article(a).capitalize()} {'to the left of' if is_level(first, second) else 'above'} {article(b)}."
+            a, b = self._name(thing), self._name(other)
+            yield "What do you see?", f"{article(a).capitalize()} {PHRASES[side(thing, other)]} {article(b)}."
 
     def _number(self, layout: dict) -> Iterator[Turn]:
         """How many there are."""
@@ -147,14 +143,14 @@ class LayoutQuestioner:
         [(_, question, answer)] = self.chance.choices(weighted, [weight for weight, _, _ in weighted])
         return question, answer
 
-    @staticmethod
-    def _by_place(things: list[dict]) -> tuple[dict, dict]:
-        """Two things, the left or upper one first."""
-        first, second = things[:2]
-        key = "x" if is_level(first, second) else "y"
-        return (first, second) if first[key] < second[key] else (second, first)
+
+def are_alike(things: list[dict]) -> bool:
+    """Whether things are so many of one kind."""
+    return all(thing["words"] == things[0]["words"] for thing in things)
 
 
-def is_level(first: dict, second: dict) -> bool:
-    """Whether two things lie rather beside than above one another."""
-    return abs(first["x"] - second["x"]) > abs(first["y"] - second["y"])
+def side(thing: dict, other: dict) -> str:
+    """On which side of another a thing lies: above or below where it is farther that way than to the left or right."""
+    level = abs(thing["x"] - other["x"]) > abs(thing["y"] - other["y"])
+    axis, sides = ("x", SIDES[:2]) if level else ("y", SIDES[2:])
+    return sides[thing[axis] > other[axis]]

@@ -15,10 +15,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from .batches import Batch
-from .composed import COLOURS, NUMBERS, plural
+from .composed import COLOURS, NUMBERS, SIDES, plural
 from .language import Decoder, rms_norm
-from .layouts import is_level
-from .places import SIDES
+from .layouts import are_alike, side
 from .prompt import Prompts
 
 # The block whose output is asked: behind those whose heads find mentions, before those that read what a word stands for.
@@ -28,19 +27,11 @@ SHARE = 0.5
 
 def mentioned(line: dict) -> list[tuple[str, dict]]:
     """The words by which things of a picture are told apart, each with its thing as it stands in the layout."""
-    apart: dict[str, dict] = {}
-    for thing in line["layout"]["things"]:
-        apart.setdefault(thing["words"][-1], thing)
-    if len(apart) == 1:
-        [(noun, thing)] = apart.items()
-        apart[plural(noun)] = thing
-    return list(apart.items())
-
-
-def side(thing: dict, other: dict) -> str:
-    """On which side of another a thing lies."""
-    axis, sides = ("x", SIDES[:2]) if is_level(thing, other) else ("y", SIDES[2:])
-    return sides[thing[axis] > other[axis]]
+    things = line["layout"]["things"]
+    if things and are_alike(things):
+        noun = things[0]["words"][-1]
+        return [(noun, things[0]), (plural(noun), things[0])]
+    return [(thing["words"][-1], thing) for thing in things]
 
 
 def brought_to_mind(thing: dict, things: list[dict]) -> dict[str, str]:
@@ -48,11 +39,11 @@ def brought_to_mind(thing: dict, things: list[dict]) -> dict[str, str]:
     told = {}
     if len(thing["words"]) == 2:
         told["colour"] = thing["words"][0]
-    others = [one for one in things if one["words"] != thing["words"]]
-    if others:
-        told["side"] = side(thing, others[0])
-    else:
+    if are_alike(things):
         told["number"] = NUMBERS[len(things)]
+    else:
+        [other] = [one for one in things if one["words"] != thing["words"]]
+        told["side"] = side(thing, other)
     return told
 
 
@@ -70,8 +61,9 @@ class Mentions:
         """The loss of each mention's colour, side and number, [N] each, from the block's output [B, T, D] behind `shared` tokens."""
         rows: dict[str, list[tuple[int, int]]] = defaultdict(list)
         wanted: dict[str, list[int]] = defaultdict(list)
+        known = [mentioned(line) for line in lines]
         for row, column, place in batch.mentions:
-            _, thing = mentioned(lines[row])[place]
+            _, thing = known[row][place]
             for group, word in brought_to_mind(thing, lines[row]["layout"]["things"]).items():
                 rows[group].append((row, column - shared))
                 wanted[group].append(self.groups[group].index(word))

@@ -36,10 +36,10 @@ class Nano(nn.Module):
         them.
         """
         count = len(batch.starts)
-        caches: list[dict[str, Tensor]] = [{} for _ in self.decoder.blocks]
+        caches: list[dict[str, Tensor]] = [{} for _ in self.decoder.blocks[:blocks]]
         before = functional.embedding(batch.ids[:1, :shared], self.decoder.embedding)
         self.decoder(before, batch.positions[:1, :shared], None, caches, blocks=blocks)
-        for cache in caches[:blocks]:
+        for cache in caches:
             for part in ("k", "v"):
                 cache[part] = cache[part].expand(count, -1, -1, -1)
         x = self.embed(batch.ids[:, shared:], rows, [start - shared for start in batch.starts])

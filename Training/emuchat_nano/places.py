@@ -13,14 +13,14 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from .composed import COLOURS, NUMBERS, SHAPES, SIDE
+from .composed import COLOURS, NUMBERS, SHAPES, SIDE, SIDES
 from .language import Projection
+from .layouts import are_alike
 from .prompt import Prompts
 from .spread import Spread, normed
 
 CELLS = 7
 SAMPLES = 8
-SIDES = ("left", "right", "above", "below")
 RIDGE = 0.003
 # The lengths of words' directions; embeddings of tokens are 2 to 3 long, and the fit passes on a part of what is asked.
 NAME, COLOUR, ACROSS, NUMBER = 3.0, 4.5, 3.0, 3.5
@@ -44,15 +44,14 @@ class Words:
     def __init__(self, embedding: np.ndarray, prompts: Prompts, nouns: Iterable[str]) -> None:
         self.known: dict[str, np.ndarray] = {}
         for group in (tuple(nouns), SIDES, SHAPES, tuple(COLOURS), NUMBERS[1:]):
-            vectors = np.stack([embedding[prompts.encode(f" {word.replace('_', ' ')}")].mean(0) for word in group])
+            vectors = np.stack([embedding[prompts.encode(f" {word}")].mean(0) for word in group])
             apart = vectors - vectors.mean(0)
             self.known |= dict(zip(group, apart / np.linalg.norm(apart, axis=1, keepdims=True), strict=True))
 
     def of_class(self, things: list[dict]) -> np.ndarray:
         """What the class token of a picture should tell: how many things there are, where they are all alike. [1, D]"""
-        if not things or any(thing["words"] != things[0]["words"] for thing in things):
-            return np.zeros((1, len(self.known[NUMBERS[1]])))
-        return NUMBER * self.known[NUMBERS[len(things)]][None]
+        told = NUMBER * self.known[NUMBERS[len(things)]] if things and are_alike(things) else np.zeros_like(self.known[NUMBERS[1]])
+        return told[None]
 
     def of_patches(self, things: list[dict]) -> np.ndarray:
         """What the patches of a picture should tell: [49, D]."""

@@ -24,7 +24,7 @@ from .nano import Nano
 from .places import Words, add_places
 from .prompt import Prompts
 from .spread import Spread, normed
-from .trainer import SEED, Trainer
+from .trainer import MENTION_STEPS, SEED, Trainer
 
 
 def start_projection(nano: Nano, examples: Examples, features: np.ndarray, prompts: Prompts) -> None:
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--features", type=Path)
     parser.add_argument("--name", default="nano")
     parser.add_argument("--start", type=Path, help="an artefact to go on from")
-    parser.add_argument("--steps", type=int, default=1330)
+    parser.add_argument("--steps", type=int, default=1330, help=f"{MENTION_STEPS[0]} to {MENTION_STEPS[-1]} of them are of mentions alone")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)

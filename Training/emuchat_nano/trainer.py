@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from .batches import IGNORED, Batch, SequenceMaker, collate
-from .composed import COLOURS, NUMBERS
+from .composed import COLOURS, NUMBERS, SIDES
 from .examples import Examples, kind_of
 from .mentions import BLOCK, SHARE, Mentions, mentioned
 from .nano import Nano, WhitenedProjection
-from .places import SIDES
 from .prompt import Prompts
 from .spread import Spread
 

@@ -214,7 +214,7 @@ class Places(unittest.TestCase):
                     self.seen.append(text)
                 return [self.seen.index(text)]
 
-        words = Words(np.eye(60), Each(), ("owl", "fox_hound"))
+        words = Words(np.eye(60), Each(), ("owl", "fox"))
         patches = words.of_patches([STAR, {"words": ["owl"], "x": 180.0, "y": 130.0, "radius": 20.0}]).reshape(7, 7, -1)
         for word, length, row, column in (("star", NAME, 3, 1), ("red", COLOUR, 3, 1), ("owl", NAME, 4, 5)):
             told = patches @ words.known[word]
