@@ -1,6 +1,7 @@
 // emuchat-nano: our own small model, built after Emu2's plan ("Generative Multimodal Models are In-Context Learners",
 // section 2). CLIP's visual encoder, the class token and averages over squares of patches, a norm and one projection
-// into a decoder whose weights have low-rank additions while it sees a picture.
+// into a decoder whose weights have low-rank additions while it sees a picture; beside the projection the class token
+// looks up what it is called.
 //
 // Letters: Q rows of a picture, W width of the encoder, E the decoder's width.
 
@@ -21,6 +22,8 @@ package struct EmuchatNano: VisualModel {
     private let norm: LayerNorm
     /// mm.up: [E, W]
     private let projectUp: Linear
+    /// mm.memory
+    private let names: NameMemory
 
     package var imageSlots: Int { encoder.slots }
     package var frameSlots: Int { encoder.slots }
@@ -50,7 +53,7 @@ package struct EmuchatNano: VisualModel {
         rows.withUnsafeMutableBufferPointer { rows in
             if let base = rows.baseAddress { norm.apply(base, rows: count, into: base, pool: pool) }
         }
-        return [Float](unsafeUninitializedCapacity: count * outer) { buffer, initialized in
+        var embeddings = [Float](unsafeUninitializedCapacity: count * outer) { buffer, initialized in
             rows.withUnsafeBufferPointer { rows in
                 if let from = rows.baseAddress, let to = buffer.baseAddress {
                     projectUp.apply(from, count: count, into: to, pool: pool)
@@ -58,6 +61,11 @@ package struct EmuchatNano: VisualModel {
                 }
             }
         }
+        if count > 0 {
+            let name = names.name(of: Array(rows.prefix(width)), pool: pool)
+            for (index, part) in name.enumerated() { embeddings[index] += part }
+        }
+        return embeddings
     }
 
     // MARK: Loading
@@ -82,6 +90,7 @@ package struct EmuchatNano: VisualModel {
             epsilon: Float(try own.number("norm_epsilon", default: 1e-5, in: 0...1)))
         try source.require("mm.up.bias")
         projectUp = try Linear(source, "mm.up", outputs: configuration.width, inputs: width)
+        names = try NameMemory(source, own, width: width, outer: configuration.width)
         self.encoder = encoder
         let adapters = try LowRankAdapters(source, own, configuration)
         parameterCount = try source.finish()
@@ -95,7 +104,7 @@ package struct EmuchatNano: VisualModel {
     /// What the file of the model's own weights says that it is.
     package static let architecture = "emuchat-nano"
     /// The version of what the weights and this code agree on.
-    private static let contract = 1
+    private static let contract = 2
 
     /// A file of this model's own weights together with the files that it stands on, which it names; any other file as it
     /// is. They are looked for beside it, then in the folders.

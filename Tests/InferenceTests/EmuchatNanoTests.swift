@@ -16,7 +16,7 @@ import Tokenization
     struct Files {
         var decoder: GGUFBuilder
         var own: GGUFBuilder
-        static let (width, encoderWidth, rank) = (TinyModel.width, 32, 2)
+        static let (width, encoderWidth, rank, names) = (TinyModel.width, 32, 2, 7)
 
         init() throws {
             let tiny = TinyModel("llama")
@@ -35,9 +35,9 @@ import Tokenization
             own = GGUFBuilder(architecture: "emuchat-nano")
             own.set("general.basename", .string("emuchat-nano"))
             for (key, value) in [
-                ("contract", GGUFBuilder.Value.uint32(1)), ("decoder.file", .string("decoder.gguf")),
+                ("contract", GGUFBuilder.Value.uint32(2)), ("decoder.file", .string("decoder.gguf")),
                 ("vision.file", .string("vision.gguf")), ("adapter.rank", .uint32(UInt32(Self.rank))),
-                ("adapter.alpha", .float32(3)), ("picture_tokens", .uint32(5)),
+                ("adapter.alpha", .float32(3)), ("picture_tokens", .uint32(5)), ("names", .uint32(UInt32(Self.names))),
             ] { own.set("emuchat-nano.\(key)", value) }
             var random = SeededGenerator(seed: 6)
             func values(_ count: Int, around mean: Float = 0) -> [Float] {
@@ -48,6 +48,12 @@ import Tokenization
             own.add(
                 "mm.up.weight", shape: [Self.encoderWidth, Self.width], floats: values(Self.encoderWidth * Self.width))
             own.add("mm.up.bias", shape: [Self.width], floats: values(Self.width))
+            own.add(
+                "mm.memory.key.weight", shape: [Self.encoderWidth, Self.names],
+                floats: values(Self.encoderWidth * Self.names))
+            own.add("mm.memory.key.bias", shape: [Self.names], floats: values(Self.names))
+            own.add(
+                "mm.memory.value.weight", shape: [Self.names, Self.width], floats: values(Self.names * Self.width))
             for (name, inputs, outputs) in Self.adapted {
                 own.add("\(name).lora_a", shape: [inputs, Self.rank], floats: values(inputs * Self.rank))
                 own.add("\(name).lora_b", shape: [Self.rank, outputs], floats: values(outputs * Self.rank))
@@ -180,14 +186,33 @@ import Tokenization
                 let x = features[row * width..<(row + 1) * width].map { Double($0) }
                 let mean = x.reduce(0, +) / Double(width)
                 let deviation = (x.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width) + 1e-5).squareRoot()
+                let normed = (0..<width).map {
+                    (x[$0] - mean) / deviation * Double(scale[$0]) + Double(shift[$0])
+                }
+                // The class token's row, and no other, has its name added.
+                let name = row == 0 ? try Self.name(of: normed, files) : [Double](repeating: 0, count: outer)
                 for output in 0..<outer {
-                    let expected = (0..<width).reduce(Double(bias[output])) { sum, input in
-                        let normed = (x[input] - mean) / deviation * Double(scale[input]) + Double(shift[input])
-                        return sum + normed * Double(weight[output * width + input])
+                    let expected = (0..<width).reduce(Double(bias[output]) + name[output]) { sum, input in
+                        sum + normed[input] * Double(weight[output * width + input])
                     }
                     #expect(abs(Double(rows[row * outer + output]) - expected) < 1e-4)
                 }
             }
+        }
+    }
+
+    /// value · softmax(key · token + bias).
+    private static func name(of token: [Double], _ files: Files) throws -> [Double] {
+        let (keys, bias) = (try files.values("mm.memory.key.weight"), try files.values("mm.memory.key.bias"))
+        let values = try files.values("mm.memory.value.weight")
+        let likeness = bias.indices.map { name in
+            token.indices.reduce(Double(bias[name])) { $0 + token[$1] * Double(keys[name * token.count + $1]) }
+        }
+        let greatest = likeness.max() ?? 0
+        let weights = likeness.map { exp($0 - greatest) }
+        let sum = weights.reduce(0, +)
+        return (0..<Files.width).map { output in
+            weights.indices.reduce(0) { $0 + weights[$1] / sum * Double(values[output * weights.count + $1]) }
         }
     }
 
@@ -287,7 +312,7 @@ import Tokenization
 
     @Test func whatAFileOfThisModelCannotSayIsNamed() throws {
         let cases: [(key: String, value: GGUFBuilder.Value?, named: String)] = [
-            ("contract", nil, "emuchat-nano.contract"), ("contract", .uint32(2), "emuchat-nano.contract"),
+            ("contract", nil, "emuchat-nano.contract"), ("contract", .uint32(1), "emuchat-nano.contract"),
             ("vision.file", nil, "emuchat-nano.vision.file"), ("vision.file", .uint32(3), "emuchat-nano.vision.file"),
             ("decoder.file", .string("../decoder.gguf"), "emuchat-nano.decoder.file"),
             ("decoder.file", .string("/etc/passwd"), "emuchat-nano.decoder.file"),
@@ -301,7 +326,8 @@ import Tokenization
             ("adapter.rank", .uint32(3), "blk.0.attn_q.lora_a"),
             ("adapter.alpha", .float32(.nan), "emuchat-nano.adapter.alpha"),
             ("adapter.alpha", .float32(-1), "emuchat-nano.adapter.alpha"),
-            ("picture_tokens", .uint32(50), "emuchat-nano.picture_tokens"),
+            ("picture_tokens", .uint32(50), "emuchat-nano.picture_tokens"), ("names", nil, "emuchat-nano.names"),
+            ("names", .uint64(1 << 40), "emuchat-nano.names"), ("names", .uint32(8), "mm.memory.key.weight"),
             ("norm_epsilon", .float32(2), "emuchat-nano.norm_epsilon"),
         ]
         for item in cases {

@@ -1,6 +1,6 @@
 """Writes what the repository carries: `python -m emuchat_nano.artefact WORK --model GGUF --tower GGUF -o FILE`.
 
-A GGUF of the norm, the projection and the adapters, with the SHA-256 of the two files that they stand on.
+A GGUF of the norm, the projection, the names and the adapters, with the SHA-256 of the two files that they stand on.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ def write(parameters: dict[str, torch.Tensor], rank: int, model: Path, tower: tu
     writer = GGUFWriter(out, "emuchat-nano")
     writer.add_name("emuchat-nano")
     writer.add_basename("emuchat-nano")
-    writer.add_size_label("224M")
+    writer.add_size_label("225M")
     writer.add_license("apache-2.0")
     writer.add_description("A small built-in model that sees: CLIP ViT-B/16, a projection, and adapters of SmolLM2-135M-Instruct")
-    writer.add_uint32("emuchat-nano.contract", 1)
+    writer.add_uint32("emuchat-nano.contract", 2)
     writer.add_string("emuchat-nano.decoder.file", model.name)
     writer.add_string("emuchat-nano.decoder.sha256", hashlib.sha256(model.read_bytes()).hexdigest())
     writer.add_string("emuchat-nano.vision.file", tower[0])
@@ -30,10 +30,11 @@ def write(parameters: dict[str, torch.Tensor], rank: int, model: Path, tower: tu
     writer.add_uint32("emuchat-nano.adapter.rank", rank)
     writer.add_float32("emuchat-nano.adapter.alpha", float(rank))
     writer.add_uint32("emuchat-nano.picture_tokens", 50)
+    writer.add_uint32("emuchat-nano.names", len(parameters["projection.memory.key.bias"]))
     writer.add_float32("emuchat-nano.norm_epsilon", 1e-5)
     for name, value in parameters.items():
         key = tensor_name(name)
-        kind = np.float32 if key.startswith("mm.norm") else np.float16
+        kind = np.float16 if value.ndim > 1 else np.float32
         writer.add_tensor(key, value.detach().numpy().astype(kind))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

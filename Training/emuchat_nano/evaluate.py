@@ -166,7 +166,7 @@ def main() -> None:
     run = options.work / "runs" / options.name
     nano = Nano(options.model, options.rank, options.rank, arithmetic())
     saved = torch.load(run / "checkpoint.pt", weights_only=True)
-    nano.load_state_dict(saved["parameters"], strict=False)
+    nano.load(saved["parameters"])
     data = Evaluation(options.work, options.features or options.work / "features")
     scores, told = evaluate(nano, Prompts(options.model), data, options.most)
     scores["step"] = saved["step"]

@@ -164,22 +164,44 @@ class Decoder(nn.Module):
         return functional.linear(hidden.to(self.output.dtype), self.output).float()
 
 
+class NameMemory(nn.Module):
+    """What a class token is called (naming.py), learned by no step: […, 768] to the values [D] of the keys that it is like."""
+
+    def __init__(self, inputs: int, size: int, outputs: int) -> None:
+        super().__init__()
+        self.key = nn.Linear(inputs, size)
+        self.value = nn.Linear(size, outputs, bias=False)
+        self.requires_grad_(False)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """As above."""
+        return self.value(self.key(tokens).softmax(-1))
+
+    def add_to(self, rows: Tensor, normed: Tensor) -> Tensor:
+        """Rows [B, 50, D] with the names of the class tokens in the first of each picture; `normed` [B, 50, 768] is behind the norm."""
+        return torch.cat((rows[:, :1] + self(normed[:, :1]), rows[:, 1:]), 1)
+
+
 class Projection(nn.Module):
-    """Picture features [B, 50, 768] to embeddings [B, 50, 576]: LayerNorm, then one linear layer."""
+    """Picture features [B, 50, 768] to embeddings [B, 50, 576]: LayerNorm, then one linear layer; the class token's name is added."""
 
     def __init__(self, inputs: int = 768, outputs: int = 576) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(inputs, eps=1e-5)
         self.up = nn.Linear(inputs, outputs)
+        self.memory: NameMemory | None = None
 
     def forward(self, features: Tensor) -> Tensor:
         """As above, in the parameters' fp32."""
-        return self.up(self.norm(features.float()))
+        normed = self.norm(features.float())
+        rows = self.up(normed)
+        return self.memory.add_to(rows, normed) if self.memory else rows
 
     @torch.no_grad()
     def fold_norm(self) -> None:
-        """Moves the norm's own parameters into the linear layer: the norm is left with 1 and 0, the outputs stay the same."""
-        self.up.bias += self.up.weight @ self.norm.bias
-        self.up.weight *= self.norm.weight
+        """Moves the norm's own parameters into what comes behind: the norm is left with 1 and 0, the outputs stay the same."""
+        for layer in (self.up, self.memory.key) if self.memory else (self.up,):
+            layer.bias += layer.weight @ self.norm.bias
+            layer.weight *= self.norm.weight
         self.norm.weight.fill_(1)
         self.norm.bias.zero_()

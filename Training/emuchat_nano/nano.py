@@ -12,7 +12,9 @@ from torch.nn import functional
 
 from .artefact import tensor_name
 from .batches import IGNORED, PICTURE_ROWS, Batch
-from .language import Decoder, Projection
+from .language import Decoder, NameMemory, Projection
+
+MEMORY = tuple(f"projection.memory.{name}" for name in ("key.weight", "key.bias", "value.weight"))
 
 
 class Nano(nn.Module):
@@ -52,18 +54,24 @@ class Nano(nn.Module):
         wanted = targets != IGNORED
         return functional.cross_entropy(self.decoder.logits(hidden[wanted]), targets[wanted], reduction="none")
 
+    def load(self, parameters: dict[str, Tensor]) -> None:
+        """Takes the parameters that a checkpoint holds."""
+        values = parameters.get("projection.memory.value.weight")
+        if values is not None:
+            self.projection.memory = NameMemory(self.projection.up.in_features, values.shape[1], values.shape[0])
+        self.load_state_dict(parameters, strict=False)
+
     def load_artefact(self, artefact: Path) -> None:
         """Takes the parameters that an artefact (artefact.py) holds."""
-        tensors = {tensor.name: tensor for tensor in GGUFReader(artefact).tensors}
-        with torch.no_grad():
-            for name, parameter in self.named_parameters():
-                tensor = tensors[tensor_name(name)]
-                values = np.array(dequantize(tensor.data, tensor.tensor_type), np.float32)
-                parameter.copy_(torch.from_numpy(values).view_as(parameter))
+        tensors = {
+            tensor.name: torch.from_numpy(np.array(dequantize(tensor.data, tensor.tensor_type), np.float32))
+            for tensor in GGUFReader(artefact).tensors
+        }
+        self.load({name: tensors[tensor_name(name)] for name in [*dict(self.named_parameters()), *MEMORY] if tensor_name(name) in tensors})
 
 
 class WhitenedProjection(nn.Module):
-    """A projection learned behind a basis [768, 768] around a middle [768]: takes normed rows […, 768] to […, D].
+    """A projection learned behind a basis [768, 768] around a middle [768]: takes normed rows [B, 50, 768] to [B, 50, D].
 
     The norm of the projection that it starts from is folded into the linear layer.
     """
@@ -73,6 +81,7 @@ class WhitenedProjection(nn.Module):
         projection.fold_norm()
         self.register_buffer("basis", basis)
         self.register_buffer("middle", middle)
+        self.memory = projection.memory
         weight = projection.up.weight.detach()
         self.weight = nn.Parameter(torch.linalg.solve(basis.double(), weight.double(), left=False).float())
         self.bias = nn.Parameter(projection.up.bias.detach() + weight @ middle)
@@ -84,7 +93,8 @@ class WhitenedProjection(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """As above."""
-        return functional.linear(rows, *self.folded())
+        said = functional.linear(rows, *self.folded())
+        return self.memory.add_to(said, rows) if self.memory else said
 
     @torch.no_grad()
     def fold_into(self, projection: Projection) -> None:

@@ -20,6 +20,7 @@ from .composed import SHAPES
 from .examples import Examples
 from .features import load_features
 from .language import arithmetic
+from .naming import name_memory
 from .nano import Nano
 from .places import Words, add_places
 from .prompt import Prompts
@@ -80,7 +81,7 @@ def main() -> None:
     checkpoint = run / "checkpoint.pt"
     saved = torch.load(checkpoint, weights_only=True) if checkpoint.exists() else None
     if saved:
-        nano.load_state_dict(saved["parameters"], strict=False)
+        nano.load(saved["parameters"])
     elif options.start:
         nano.load_artefact(options.start)
     else:
@@ -88,6 +89,7 @@ def main() -> None:
         nouns = {word for line in examples.examples for thing in line["layout"]["things"] for word in thing["words"][-1:]}
         words = Words(nano.decoder.embedding.float().numpy(), prompts, sorted(nouns - set(SHAPES)))
         add_places(nano.projection, spread, examples.examples, rows, words)
+        nano.projection.memory = name_memory(examples, spread, nano.decoder.embedding, prompts)
     trainer = Trainer(nano, examples, spread, prompts, run)
     if saved:
         trainer.optimiser.load_state_dict(saved["optimiser"])

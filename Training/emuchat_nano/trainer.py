@@ -45,7 +45,7 @@ class Trainer:
         self.projection = WhitenedProjection(nano.projection, spread.basis, spread.middle)
         self.mentions = Mentions(nano.decoder, prompts)
         self.settling = settling_weights(prompts, nano.decoder.embedding.shape[0])
-        groups = [{"params": list(part.parameters())} for part in (self.projection, nano.decoder)]
+        groups = [{"params": [one for one in part.parameters() if one.requires_grad]} for part in (self.projection, nano.decoder)]
         self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
         self.noted: dict[str, dict[str, list[float]]] = {"loss": defaultdict(list), "settled": defaultdict(list)}
 

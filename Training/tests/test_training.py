@@ -4,6 +4,7 @@ import random
 import tempfile
 import unittest
 from pathlib import Path
+from types import SimpleNamespace
 
 try:
     import numpy as np
@@ -14,6 +15,7 @@ try:
     from emuchat_nano.batches import IGNORED, PICTURE_ROWS, SequenceMaker, collate
     from emuchat_nano.language import Projection
     from emuchat_nano.mentions import Mentions, brought_to_mind, mentioned
+    from emuchat_nano.naming import name_memory
     from emuchat_nano.nano import Nano, WhitenedProjection
     from emuchat_nano.places import COLOUR, NAME, NUMBER, Words, covered
     from emuchat_nano.spread import Spread, normed
@@ -251,6 +253,8 @@ class Spreads(unittest.TestCase):
         own, others = (functional.cosine_similarity(varied.mean(0), self.spread.means[noun], dim=-1).mean() for noun in "ab")
         self.assertGreater(own, others + 0.3)
         self.assertGreater((varied.std(0) > 0.05).float().mean(), 0.99)
+        itself, alike = (functional.cosine_similarity(varied.mean(0), normed(self.features[row]), dim=-1).mean() for row in (0, 1))
+        self.assertGreater(itself, alike + 0.2)
 
     def test_composed_pictures_stay_as_they_are(self):
         row = self.rows["composed-3"]
@@ -260,6 +264,38 @@ class Spreads(unittest.TestCase):
         basis = self.spread.basis.double()
         torch.testing.assert_close(basis, basis.T, rtol=1e-4, atol=1e-5)
         self.assertLess(torch.linalg.cond(basis), 100)
+
+    def memory(self):
+        torch.manual_seed(5)
+        embedding = torch.randn(VOCABULARY, WIDTH)
+        examples = SimpleNamespace(examples=self.lines, rows=self.rows)
+        return name_memory(examples, self.spread, embedding, Letters()), embedding
+
+    def test_class_tokens_are_called_by_their_names(self):
+        memory, embedding = self.memory()
+        names = torch.stack([embedding[Letters().encode(f" {noun}")].mean(0) for noun in "abcdef"])
+        values = memory(normed(self.features[:24, 0]))
+        likest = functional.cosine_similarity(values[:, None], names - names.mean(0), dim=-1)
+        self.assertEqual(likest.argmax(1).tolist(), [place // 4 for place in range(24)])
+        self.assertGreater(likest.amax(1).min(), 0.8)
+        composed = memory(normed(self.features[24:, 0]))
+        self.assertLess(composed.norm(dim=1).mean(), 0.5 * values.norm(dim=1).mean())
+
+    def test_only_the_class_token_has_a_name_and_a_basis_leaves_it(self):
+        projection = Projection()
+        for parameter in projection.norm.parameters():
+            torch.nn.init.normal_(parameter, mean=0.5)
+        features = torch.from_numpy(self.features[:2]).float()
+        plain = projection(features)
+        projection.memory, _ = self.memory()
+        wanted = projection(features).detach()
+        named = projection.memory(projection.norm(features[:, 0]))
+        torch.testing.assert_close(wanted[:, 0], plain[:, 0] + named)
+        torch.testing.assert_close(wanted[:, 1:], plain[:, 1:])
+        whitened = WhitenedProjection(projection, self.spread.basis, self.spread.middle)
+        torch.testing.assert_close(whitened(normed(self.features[:2])).detach(), wanted, rtol=1e-3, atol=1e-3)
+        whitened.fold_into(projection)
+        torch.testing.assert_close(projection(features).detach(), wanted, rtol=1e-3, atol=1e-3)
 
 
 if __name__ == "__main__":
