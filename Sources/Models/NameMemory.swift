@@ -19,7 +19,7 @@ struct NameMemory: Sendable {
     }
 
     /// What is added to the row of a class token [W]: value · softmax(key · token + bias), [E]; NaN where the likeness to
-    /// any name is not a finite number.
+    /// any name is NaN or the greatest is infinite.
     func name(of token: [Float], pool: ThreadPool) -> [Float] {
         let likeness = key.row(token, pool: pool)
         // They stay 0 where the sum is NaN.

@@ -13,8 +13,8 @@ from collections import defaultdict
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from .embeddings import word_directions
 from .examples import Examples, kind_of
 from .language import NameMemory
 from .prompt import Prompts
@@ -49,11 +49,10 @@ def name_memory(examples: Examples, spread: Spread, embedding: Tensor, prompts: 
     covariance = differences.T @ differences / len(differences)
     covariance += DAMPING * covariance.diag().mean() * torch.eye(len(covariance), dtype=torch.float64)
     keys = torch.linalg.solve(covariance, means.T).T
-    names = torch.stack([embedding[prompts.encode(" " + noun.replace("_", " "))].float().mean(0) for noun in nouns])
-    memory = NameMemory(means.shape[1], len(means), names.shape[1])
+    memory = NameMemory(means.shape[1], len(means), embedding.shape[1])
     with torch.no_grad():
         memory.key.weight.copy_(keys / SOFTNESS)
         memory.key.bias.copy_(-0.5 * (keys * means).sum(1) / SOFTNESS)
         memory.value.weight.zero_()
-        memory.value.weight[:, : len(nouns)] = LENGTH * functional.normalize(names - names.mean(0), dim=1).T
+        memory.value.weight[:, : len(nouns)] = LENGTH * word_directions(nouns, embedding, prompts).T
     return memory

@@ -56,10 +56,9 @@ class Nano(nn.Module):
 
     def load(self, parameters: dict[str, Tensor]) -> None:
         """Takes the parameters that a checkpoint holds."""
-        values = parameters.get("projection.memory.value.weight")
-        if values is not None:
-            self.projection.memory = NameMemory(self.projection.up.in_features, values.shape[1], values.shape[0])
-        self.load_state_dict(parameters, strict=False)
+        outputs, size = parameters["projection.memory.value.weight"].shape
+        self.projection.memory = NameMemory(self.projection.up.in_features, size, outputs)
+        self.load_state_dict(parameters)
 
     def load_artefact(self, artefact: Path) -> None:
         """Takes the parameters that an artefact (artefact.py) holds."""
@@ -67,7 +66,7 @@ class Nano(nn.Module):
             tensor.name: torch.from_numpy(np.array(dequantize(tensor.data, tensor.tensor_type), np.float32))
             for tensor in GGUFReader(artefact).tensors
         }
-        self.load({name: tensors[tensor_name(name)] for name in [*dict(self.named_parameters()), *MEMORY] if tensor_name(name) in tensors})
+        self.load({name: tensors[tensor_name(name)] for name in {*dict(self.named_parameters()), *MEMORY}})
 
 
 class WhitenedProjection(nn.Module):

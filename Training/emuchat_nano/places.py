@@ -12,8 +12,10 @@ from collections.abc import Iterable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .composed import COLOURS, NUMBERS, SHAPES, SIDE, SIDES
+from .embeddings import word_directions
 from .language import Projection
 from .layouts import are_alike
 from .prompt import Prompts
@@ -41,12 +43,10 @@ class Words:
     `nouns` are those of the drawings that stand in composed pictures.
     """
 
-    def __init__(self, embedding: np.ndarray, prompts: Prompts, nouns: Iterable[str]) -> None:
+    def __init__(self, embedding: Tensor, prompts: Prompts, nouns: Iterable[str]) -> None:
         self.known: dict[str, np.ndarray] = {}
         for group in (tuple(nouns), SIDES, SHAPES, tuple(COLOURS), NUMBERS[1:]):
-            vectors = np.stack([embedding[prompts.encode(f" {word}")].mean(0) for word in group])
-            apart = vectors - vectors.mean(0)
-            self.known |= dict(zip(group, apart / np.linalg.norm(apart, axis=1, keepdims=True), strict=True))
+            self.known |= dict(zip(group, word_directions(group, embedding, prompts).numpy(), strict=True))
 
     def of_class(self, things: list[dict]) -> np.ndarray:
         """What the class token of a picture should tell: how many things there are, where they are all alike. [1, D]"""

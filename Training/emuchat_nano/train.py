@@ -17,6 +17,7 @@ import torch
 
 from .batches import PICTURE_ROWS
 from .composed import SHAPES
+from .embeddings import word_embeddings
 from .examples import Examples
 from .features import load_features
 from .language import arithmetic
@@ -33,15 +34,14 @@ def start_projection(nano: Nano, examples: Examples, features: np.ndarray, promp
 
     Regression shrinks: class tokens are brought to differ as much from one another as the names do.
     """
-    inputs, outputs = [], []
+    inputs, nouns = [], []
     for line in examples.examples:
         if line["source"]:
             rows = features[examples.rows[line["picture"]]].astype(np.float32)
             inputs += [rows[0], rows[1:].mean(0), rows[examples.chance.randrange(1, PICTURE_ROWS)]]
-            name = nano.decoder.embedding[prompts.encode(" " + line["source"]["noun"].replace("_", " "))].float().mean(0)
-            outputs += [name] * 3
+            nouns.append(line["source"]["noun"])
     x = normed(np.stack(inputs))
-    y = torch.stack(outputs)
+    y = word_embeddings(nouns, nano.decoder.embedding, prompts).repeat_interleave(3, 0)
     x = torch.cat((x, torch.ones(len(x), 1)), 1)
     weights = torch.linalg.solve(x.T @ x + 0.02 * len(x) * torch.eye(769), x.T @ y)
     found = x @ weights
@@ -87,7 +87,7 @@ def main() -> None:
     else:
         start_projection(nano, examples, features, prompts)
         nouns = {word for line in examples.examples for thing in line["layout"]["things"] for word in thing["words"][-1:]}
-        words = Words(nano.decoder.embedding.float().numpy(), prompts, sorted(nouns - set(SHAPES)))
+        words = Words(nano.decoder.embedding, prompts, sorted(nouns - set(SHAPES)))
         add_places(nano.projection, spread, examples.examples, rows, words)
         nano.projection.memory = name_memory(examples, spread, nano.decoder.embedding, prompts)
     trainer = Trainer(nano, examples, spread, prompts, run)

@@ -216,7 +216,7 @@ class Places(unittest.TestCase):
                     self.seen.append(text)
                 return [self.seen.index(text)]
 
-        words = Words(np.eye(60), Each(), ("owl", "fox"))
+        words = Words(torch.eye(60), Each(), ("owl", "fox"))
         patches = words.of_patches([STAR, {"words": ["owl"], "x": 180.0, "y": 130.0, "radius": 20.0}]).reshape(7, 7, -1)
         for word, length, row, column in (("star", NAME, 3, 1), ("red", COLOUR, 3, 1), ("owl", NAME, 4, 5)):
             told = patches @ words.known[word]
@@ -280,6 +280,18 @@ class Spreads(unittest.TestCase):
         self.assertGreater(likest.amax(1).min(), 0.8)
         composed = memory(normed(self.features[24:, 0]))
         self.assertLess(composed.norm(dim=1).mean(), 0.5 * values.norm(dim=1).mean())
+
+    def test_sorts_of_nothing_are_told_apart(self):
+        # Each sort is nearer to a thing than to what the sorts have in common.
+        chance = np.random.default_rng(9)
+        for sort, thing in (("blank", 0), ("noise", 4)):
+            rows = self.features[thing : thing + 4, 0].mean(0) + 0.7 * chance.normal(size=768) + 0.3 * chance.normal(size=(8, PICTURE_ROWS, 768))
+            self.lines += [{"picture": f"nothing-{sort}-{one}", "source": None, "asked": [{"right": [sort]}]} for one in range(8)]
+            self.features = np.concatenate((self.features, rows.astype(np.float16)))
+        self.rows = {line["picture"]: row for row, line in enumerate(self.lines)}
+        self.spread = Spread(self.lines, self.rows, self.features)
+        memory, _ = self.memory()
+        self.assertLess(memory(normed(self.features[-16:, 0])).norm(dim=1).max(), 0.1)
 
     def test_only_the_class_token_has_a_name_and_a_basis_leaves_it(self):
         projection = Projection()
