@@ -158,7 +158,7 @@ package final class LoadedModel: Sendable {
         promptBuilder = PromptBuilder(tokenizer: tokenizer, template: template, visualTokens: visualTokens)
         var description = ModelDescription(
             name: Self.displayName(file), path: path, architecture: Self.architecture(file),
-            parameterCount: network.parameterCount, weightType: file.commonType?.name ?? "none",
+            parameterCount: network.parameterCount, weightType: file.commonType()?.name ?? "none",
             templateName: template?.name ?? "none",
             contextLength: contextLength, seesImages: visual != nil, kernel: precision.kernelName,
             precision: precision.rawValue, cacheType: cacheType.name.lowercased(),
@@ -323,24 +323,6 @@ package final class LoadedModel: Sendable {
         let name = (try? file.string("general.name", default: "")) ?? ""
         if !name.isEmpty { return name }
         return file.path.split(separator: "/").last.map(String.init) ?? file.path
-    }
-
-}
-
-extension Precision {
-    /// What is taken where nothing is said: fast where most weights are quantised, so that their own rounding is far
-    /// coarser than what is added to it; else exact.
-    package static func usual(for file: GGUFFile) -> Precision {
-        (file.commonType?.blockSize ?? 1) > 1 ? .fast : .exact
-    }
-}
-
-extension GGUFFile {
-    /// The type that holds most weights; nil without any.
-    var commonType: GGMLType? {
-        var counts: [GGMLType: Int] = [:]
-        for tensor in tensors.values { counts[tensor.type, default: 0] += tensor.elementCount }
-        return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
     }
 }
 

@@ -55,10 +55,10 @@ struct DrawMeasurement {
             let part = { (samples: [Double], operations: Double, type: GGMLType?) in
                 Part(samples, operations: operations, limit: self.limit(type, limits))
             }
-            let step = part(stepSamples, Double(batch.count) * stepOperations, Self.type(of: "unet.", in: file))
+            let step = part(stepSamples, Double(batch.count) * stepOperations, file.commonType(of: "unet."))
             let decoding = part(
                 decodeSamples, decoder.autoencoder.decodingOperations(height: latents.height, width: latents.width),
-                Self.type(of: "vae.", in: file))
+                file.commonType(of: "vae."))
             return Result(
                 precision: precision.rawValue, kernel: precision.kernelName, load_seconds: loadSeconds, step: step,
                 decoding: decoding, picture_seconds: Double(steps) * step.seconds + decoding.seconds)
@@ -115,15 +115,6 @@ struct DrawMeasurement {
     }
 
     // MARK: Shares of what the machine can do
-
-    /// The type of most of a part's weights.
-    private static func type(of part: String, in file: GGUFFile) -> GGMLType? {
-        var counts: [GGMLType: Int] = [:]
-        for tensor in file.tensors.values where tensor.name.hasPrefix(part) {
-            counts[tensor.type, default: 0] += tensor.elementCount
-        }
-        return counts.max { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) }?.key
-    }
 
     /// The products that a type's weights are multiplied with.
     private func limit(_ type: GGMLType?, _ limits: MachineLimits) -> (name: String, perSecond: Double) {
