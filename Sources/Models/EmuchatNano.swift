@@ -94,6 +94,9 @@ package struct EmuchatNano: VisualModel {
         self.encoder = encoder
         let adapters = try LowRankAdapters(source, own, configuration)
         parameterCount = try source.finish()
+        for (name, tensor) in file.tensors.sorted(by: { $0.key < $1.key }) where name.hasPrefix("mm.") {
+            _ = try source.finiteValues(name, shape: tensor.shape)
+        }
         source.adapters = loading.derives ? adapters : nil
         decoder = try LlamaDecoder(source, configuration, epsilon: epsilon, rotary: rotary)
         textDecoder = plain

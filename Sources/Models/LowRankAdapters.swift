@@ -48,12 +48,8 @@ package struct LowRankAdapters {
                     case "ffn_down": (width, inner)
                     default: (inner, width)
                     }
-                let a = try source.values("\(name).lora_a", shape: [inputs, rank])
-                let b = try source.values("\(name).lora_b", shape: [rank, outputs])
-                guard a.allSatisfy(\.isFinite), b.allSatisfy(\.isFinite) else {
-                    throw .invalidParameter(
-                        path: source.file.path, key: "\(name).lora_a", found: "others", expected: "finite numbers")
-                }
+                let a = try source.finiteValues("\(name).lora_a", shape: [inputs, rank])
+                let b = try source.finiteValues("\(name).lora_b", shape: [rank, outputs])
                 pairs["\(name).weight"] = Pair(a: a, b: b.map { $0 * factor })
             }
         }

@@ -93,14 +93,8 @@ package struct SafetyChecker: Sendable {
         init(_ source: TensorSource, _ name: String, width: Int) throws(ModelError) {
             let shape = source.file.tensors[name]?.shape ?? []
             let count = min(shape.count == 2 ? max(1, shape[1]) : 1, Self.most)
-            func finite(_ name: String, _ shape: [Int]) throws(ModelError) -> [Float] {
-                let values = try source.values(name, shape: shape)
-                guard let wrong = values.first(where: { !$0.isFinite }) else { return values }
-                throw .invalidParameter(
-                    path: source.file.path, key: name, found: "\(wrong)", expected: "finite numbers")
-            }
-            let rows = try finite(name, [width, count])
-            thresholds = try finite("\(name)_weights", [count])
+            let rows = try source.finiteValues(name, shape: [width, count])
+            thresholds = try source.finiteValues("\(name)_weights", shape: [count])
             directions = (0..<count).map { Self.unit(rows[$0 * width..<($0 + 1) * width]) }
         }
 

@@ -100,6 +100,13 @@ final class TensorSource {
         return values
     }
 
+    /// The same of a tensor that holds finite numbers only: one other would spoil or pass everything.
+    func finiteValues(_ name: String, shape: [Int]) throws(ModelError) -> [Float] {
+        let values = try values(name, shape: shape)
+        guard let wrong = values.first(where: { !$0.isFinite }) else { return values }
+        throw .invalidParameter(path: file.path, key: name, found: "\(wrong)", expected: "finite numbers")
+    }
+
     /// The number of weights of all tensors taken so far.
     var takenElementCount: Int {
         file.tensors.values.reduce(0) { $0 + (taken.contains($1.name) ? $1.elementCount : 0) }
