@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-static const emu_spatial_variant *variant(void) {
+const emu_spatial_variant *emu_selected_spatial_variant(void) {
 #if defined(__x86_64__)
     emu_level level = emu_selected_level();
     if (level >= EMU_LEVEL_AVX512) return &emu_spatial_avx512;
@@ -34,17 +34,6 @@ typedef struct {
     float *out;
 } patch_job;
 
-/// Where the stored position lies that a kernel's place sees; NULL outside of the picture.
-static const float *seen(const emu_patch_grid *grid, size_t row, size_t column) {
-    // Unsigned: what lies above or on the left is far outside.
-    if (row - grid->padding >= grid->enlarged_height || column - grid->padding >= grid->enlarged_width) return NULL;
-    row -= grid->padding;
-    column -= grid->padding;
-    if (grid->enlarged_height != grid->height) row /= 2;
-    if (grid->enlarged_width != grid->width) column /= 2;
-    return grid->x + ((row - grid->first_row) * grid->width + column) * grid->channels;
-}
-
 static void lay_out_patch(const emu_patch_grid *grid, size_t position, float *out) {
     static const float zero = 0;
     size_t row = position / grid->out_width * grid->stride, column = position % grid->out_width * grid->stride;
@@ -54,7 +43,7 @@ static void lay_out_patch(const emu_patch_grid *grid, size_t position, float *ou
         size_t step[9];
         bool inside = true;
         for (size_t t = 0; t < 9; t++) {
-            const float *p = seen(grid, row + t / 3, column + t % 3);
+            const float *p = emu_seen(grid, row + t / 3, column + t % 3);
             from[t] = p == NULL ? &zero : p;
             step[t] = p != NULL;
             inside &= p != NULL;
@@ -72,7 +61,7 @@ static void lay_out_patch(const emu_patch_grid *grid, size_t position, float *ou
         return;
     }
     for (size_t t = 0; t < taps; t++) {
-        const float *p = seen(grid, row + t / grid->kernel, column + t % grid->kernel);
+        const float *p = emu_seen(grid, row + t / grid->kernel, column + t % grid->kernel);
         for (size_t c = 0; c < channels; c++) out[c * taps + t] = p == NULL ? 0 : p[c];
     }
 }
@@ -125,7 +114,7 @@ size_t emu_group_statistics_scratch(size_t n, size_t channels) { return items(n,
 
 void emu_group_statistics(struct emu_pool *pool, const float *x, size_t n, size_t channels, size_t groups, float epsilon,
                           float *scratch, float *mean, float *inverse) {
-    sum_job job = {variant(), x, n, channels, NULL, scratch};
+    sum_job job = {emu_selected_spatial_variant(), x, n, channels, NULL, scratch};
     uint32_t parts = items(n, EMU_STATISTICS_ROWS);
     emu_pool_run(pool, parts, sum_item, &job);
     group_means(scratch, parts, n, channels, groups, mean);
@@ -158,7 +147,7 @@ static void normalize_item(void *context, uint32_t index, int thread) {
 
 void emu_group_normalize(struct emu_pool *pool, const float *x, size_t n, size_t channels, const float *mean,
                          const float *inverse, const float *weight, const float *bias, bool silu, float *out) {
-    normalize_job job = {variant(), x, n, channels, mean, inverse, weight, bias, silu, out};
+    normalize_job job = {emu_selected_spatial_variant(), x, n, channels, mean, inverse, weight, bias, silu, out};
     emu_pool_run(pool, items(n, ROWS_PER_ITEM), normalize_item, &job);
 }
 
@@ -179,7 +168,7 @@ static void gate_item(void *context, uint32_t row, int thread) {
 }
 
 void emu_gelu_gate(struct emu_pool *pool, const float *x, size_t n, size_t k, float *out) {
-    gate_job job = {variant(), x, k, out};
+    gate_job job = {emu_selected_spatial_variant(), x, k, out};
     emu_pool_run(pool, (uint32_t)n, gate_item, &job);
 }
 
@@ -250,7 +239,7 @@ static void whole_item(void *context, uint32_t index, int thread) {
 void emu_whole_attention(struct emu_pool *pool, const float *q, const float *keys, const float *values, size_t n, size_t m,
                          size_t heads, size_t d, float scale, float *scratch, float *out) {
     whole_job job = shaped(m, heads, d);
-    job.variant = variant();
+    job.variant = emu_selected_spatial_variant();
     job.q = q;
     job.keys = keys;
     job.values = values;

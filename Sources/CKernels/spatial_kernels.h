@@ -181,9 +181,13 @@ static void attend_whole(const emu_whole_part *part) {
     }
 }
 
+#include "winograd_kernels.h"
+
 const emu_spatial_variant EMU_SPATIAL_VARIANT = {
     .channel_sums = channel_sums,
     .normalize_rows = normalize_rows,
     .gelu_gate_row = gelu_gate_row,
     .attend_whole = attend_whole,
+    .winograd_values = winograd_values,
+    .winograd_product = winograd_product,
 };

@@ -45,9 +45,10 @@ struct GroupNorm: Sendable {
 
 /// A convolution: `NAME.weight` [outputs, inputs·k·k] and `NAME.bias` [outputs].
 ///
-/// A product of the weights with what the kernel covers, laid out as rows, some positions at a time. Where a norm and
-/// SiLU stand before it, they are computed for the rows that are being read, so that their result is never there as a
-/// whole: the largest maps of an autoencoder take gigabytes.
+/// A product of the weights with what the kernel covers, laid out as rows, some positions at a time; by Winograd's
+/// algorithm where the kernel is one of 3x3 at step 1 and the weights are not packed. Where a norm and SiLU stand before
+/// it, they are computed for the rows that are being read, so that their result is never there as a whole: the largest
+/// maps of an autoencoder take gigabytes.
 struct Convolution: Sendable {
     let inputs: Int
     let outputs: Int
@@ -56,6 +57,8 @@ struct Convolution: Sendable {
     private let kernel: Int
     private let stride: Int
     private let padding: Padding
+    /// Whether Winograd's algorithm computes it.
+    private let isTransformed: Bool
 
     /// Zeros around a picture.
     enum Padding {
@@ -83,17 +86,29 @@ struct Convolution: Sendable {
         _ source: TensorSource, _ name: String, inputs: Int, outputs: Int, kernel: Int = 3, stride: Int = 1,
         padding: Padding? = nil
     ) throws(ModelError) {
-        weight = try source.projection(
-            "\(name).weight", rows: outputs, columns: inputs * kernel * kernel)
+        let padding = padding ?? .all(kernel / 2)
+        var canBeTransformed = false
+        if kernel == 3, stride == 1, case .all(1) = padding { canBeTransformed = true }
+        let columns = inputs * kernel * kernel
+        let plain = try source.matrix("\(name).weight", rows: outputs, columns: columns)
+        // A quarter of the products in fp32 is faster than all of them in bf16, unless the CPU has tiles for these.
+        if canBeTransformed, plain.type.blockSize == 1, !Kernels.widensFixedRows {
+            weight = plain
+        } else {
+            weight = try source.projection("\(name).weight", rows: outputs, columns: columns)
+        }
+        isTransformed = canBeTransformed && !weight.isPacked
         bias = try source.vector("\(name).bias", count: outputs)
         (self.inputs, self.outputs, self.kernel, self.stride) = (inputs, outputs, kernel, stride)
-        self.padding = padding ?? .all(kernel / 2)
+        self.padding = padding
     }
 
     /// Floats of rows laid out at a time: they stay in a core's second cache or little beyond.
     private static let rowFloats = 1 << 20
     /// Floats of a map that are normalised at a time.
     private static let bandFloats = 1 << 22
+    /// Floats of a map that are transformed at a time: enough tiles for all threads, and little beside the map.
+    private static let transformedFloats = 1 << 24
 
     /// [B, H', W', outputs] of a map, first enlarged to `size` (up to twice its own, by repeating positions), normalised
     /// and passed through SiLU where there is a norm.
@@ -111,18 +126,76 @@ struct Convolution: Sendable {
         let grid = PatchGrid(
             height: map.height, width: map.width, channels: inputs, enlargedHeight: height, enlargedWidth: width,
             kernel: kernel, stride: stride, padding: padding.before, outWidth: result.width)
+        var normalizations = [Normalization]()
+        if let norm {
+            for index in 0..<map.count {
+                normalizations.append(
+                    (norm, try norm.statistics(of: map.picture(index), positions: map.positions, pool: pool)))
+            }
+        }
+        let biases = (0..<map.count).map { index in
+            guard let added else { return bias }
+            return zip(bias, added[index]).map(+)
+        }
+        if isTransformed {
+            try transform(grid, map, normalizations, biases, into: result, pool)
+            return result
+        }
         for index in 0..<map.count {
-            var bias = bias
-            if let added { for channel in bias.indices { bias[channel] += added[index][channel] } }
-            let statistics = try norm?.statistics(of: map.picture(index), positions: map.positions, pool: pool)
             try compute(
-                grid, map.picture(index), norm.flatMap { norm in statistics.map { (norm, $0) } }, bias,
+                grid, map.picture(index), normalizations.isEmpty ? nil : normalizations[index], biases[index],
                 into: result.picture(index), rows: result.height, pool)
         }
         return result
     }
 
     private typealias Normalization = (norm: GroupNorm, statistics: (mean: [Float], inverse: [Float]))
+
+    /// The stored rows that some rows of the result see.
+    private func seen(by rows: Range<Int>, _ grid: PatchGrid) -> ClosedRange<Int> {
+        let divisor = grid.enlargedHeight == grid.height ? 1 : 2
+        let last = (rows.upperBound - 1) * stride - grid.padding + kernel - 1
+        return max(0, rows.lowerBound * stride - grid.padding) / divisor...min(grid.enlargedHeight - 1, last) / divisor
+    }
+
+    private func normalize(
+        _ rows: ClosedRange<Int>, of x: UnsafePointer<Float>, _ grid: PatchGrid, _ normalization: Normalization,
+        into out: UnsafeMutablePointer<Float>, _ pool: ThreadPool
+    ) {
+        Kernels.groupNormalize(
+            x + rows.lowerBound * grid.width * inputs, positions: rows.count * grid.width,
+            statistics: normalization.statistics, weight: normalization.norm.weight, bias: normalization.norm.bias,
+            silu: true, into: out, pool: pool)
+    }
+
+    /// All pictures at once, band by band of the result's rows, by Winograd's algorithm.
+    private func transform(
+        _ grid: PatchGrid, _ map: FeatureMap, _ normalizations: [Normalization], _ biases: [[Float]],
+        into result: FeatureMap, _ pool: ThreadPool
+    ) throws(ModelError) {
+        let tileRow = WeightMatrix.winogradFloats(width: result.width, inputs: inputs, pictures: map.count)
+        let bandRows = 4 * max(1, Self.transformedFloats / tileRow)
+        let bandFloats = min(grid.height, bandRows + kernel) * grid.width * inputs
+        let band = try normalizations.isEmpty ? nil : reserve(map.count * bandFloats)
+        let bias = biases.flatMap(\.self)
+        var grid = grid
+        for firstRow in Swift.stride(from: 0, to: result.height, by: bandRows) {
+            let rows = firstRow..<min(result.height, firstRow + bandRows)
+            var sources = (0..<map.count).map { UnsafePointer(map.picture($0)) }
+            if let band {
+                let stored = seen(by: rows, grid)
+                for index in sources.indices {
+                    let part = band.pointer + index * bandFloats
+                    normalize(stored, of: sources[index], grid, normalizations[index], into: part, pool)
+                    sources[index] = UnsafePointer(part)
+                }
+                grid.firstRow = stored.lowerBound
+            }
+            guard weight.convolve(grid, of: sources, rows: rows, bias: bias, into: result.pointer, pool: pool) else {
+                throw .outOfMemory(what: "a convolution", bytes: bandRows / 4 * tileRow * MemoryLayout<Float>.stride)
+            }
+        }
+    }
 
     /// One picture, band by band of the result's rows.
     private func compute(
@@ -143,15 +216,9 @@ struct Convolution: Sendable {
             var source = x
             grid.firstRow = 0
             if let normalization, let band {
-                // The stored rows that these rows of the result see.
-                let divisor = grid.enlargedHeight == grid.height ? 1 : 2
-                let first = max(0, firstRow * stride - grid.padding) / divisor
-                let last = min(grid.enlargedHeight - 1, (endRow - 1) * stride - grid.padding + kernel - 1) / divisor
-                Kernels.groupNormalize(
-                    x + first * lineFloats, positions: (last - first + 1) * grid.width,
-                    statistics: normalization.statistics, weight: normalization.norm.weight,
-                    bias: normalization.norm.bias, silu: true, into: band.pointer, pool: pool)
-                (source, grid.firstRow) = (UnsafePointer(band.pointer), first)
+                let stored = seen(by: firstRow..<endRow, grid)
+                normalize(stored, of: x, grid, normalization, into: band.pointer, pool)
+                (source, grid.firstRow) = (UnsafePointer(band.pointer), stored.lowerBound)
             }
             let end = endRow * grid.outWidth
             for first in Swift.stride(from: firstRow * grid.outWidth, to: end, by: block) {

@@ -25,6 +25,14 @@ package struct PatchGrid: Sendable {
         (self.enlargedHeight, self.enlargedWidth) = (enlargedHeight, enlargedWidth)
         (self.kernel, self.stride, self.padding, self.outWidth) = (kernel, stride, padding, outWidth)
     }
+
+    /// For the kernels, where `x` is the first row that is stored.
+    func seen(from x: UnsafePointer<Float>) -> emu_patch_grid {
+        emu_patch_grid(
+            x: x, first_row: firstRow, height: height, width: width, channels: channels,
+            enlarged_height: enlargedHeight, enlarged_width: enlargedWidth, kernel: kernel, stride: stride,
+            padding: padding, out_width: outWidth)
+    }
 }
 
 /// Operations over pictures' activations [N, C], N = height · width positions.
@@ -36,10 +44,7 @@ extension Kernels {
         _ grid: PatchGrid, of x: UnsafePointer<Float>, first: Int, count: Int, into out: UnsafeMutablePointer<Float>,
         pool: ThreadPool
     ) {
-        var grid = emu_patch_grid(
-            x: x, first_row: grid.firstRow, height: grid.height, width: grid.width, channels: grid.channels,
-            enlarged_height: grid.enlargedHeight, enlarged_width: grid.enlargedWidth, kernel: grid.kernel,
-            stride: grid.stride, padding: grid.padding, out_width: grid.outWidth)
+        var grid = grid.seen(from: x)
         emu_patches(pool.handle, &grid, first, count, out)
     }
 

@@ -139,6 +139,7 @@ struct DrawMeasurement {
     struct Part: Encodable {
         let seconds: Double
         let samples: [Double]
+        /// Those of plain convolutions: Winograd's algorithm does with fewer, so that a share may be above one.
         let operations: Double
         /// The arithmetic whose limit is meant.
         let limit: String

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,6 +35,30 @@ typedef struct {
 /// out[count, C·kernel²]: what the kernel covers at the output's positions first..., in the order of the weights
 /// [C, kernel, kernel]. All rows that they need must be stored.
 void emu_patches(struct emu_pool *pool, const emu_patch_grid *grid, size_t first, size_t count, float *out);
+
+/// Some rows of a convolution of a 3x3 kernel at step 1 between zeros, of several pictures of one size.
+typedef struct {
+    /// One for each picture, with what its rows need.
+    const emu_patch_grid *grids;
+    size_t pictures;
+    /// Rows of the result, from a multiple of 4 to before a multiple of 4 or the last.
+    size_t first_row, end_row;
+    size_t outputs;
+    /// weights[outputs, C, 3, 3] of a GGML type with `row_bytes` bytes a row; bias[pictures, outputs].
+    int32_t type;
+    const void *weights;
+    size_t row_bytes;
+    const float *bias;
+    /// [pictures, enlarged_height, enlarged_width, outputs], of which only those rows are written.
+    float *out;
+} emu_winograd_band;
+
+/// Floats of scratch memory, at a multiple of 64 bytes, that a band takes.
+size_t emu_winograd_scratch(int threads, const emu_winograd_band *band);
+
+/// Computes a band by Winograd's F(4x4, 3x3): a quarter of the products, and sums in another order than those of
+/// emu_patches and emu_matmul. A picture's bits do not depend on the other pictures or the bands.
+void emu_winograd(struct emu_pool *pool, const emu_winograd_band *band, float *scratch);
 
 /// Floats of scratch memory that emu_group_statistics takes.
 size_t emu_group_statistics_scratch(size_t n, size_t channels);
