@@ -9,8 +9,7 @@ from pathlib import Path
 
 from .layouts import LayoutQuestioner, Turn
 
-# How often each kind of picture is drawn, and the most questions about one.
-SHARES = {"photograph": 0.25, "drawing": 0.31, "colour": 0.04, "number": 0.17, "position": 0.18, "nothing": 0.05}
+# The most questions about a picture of each kind.
 BRANCHES = {"photograph": 4, "drawing": 4, "colour": 5, "number": 5, "position": 5, "nothing": 3}
 
 
@@ -29,12 +28,20 @@ class Examples:
         self.examples = [line for line in lines if line["role"] == "train" and line["picture"] in rows]
         self.rows = rows
         self.nouns = Counter(line["source"]["noun"] for line in self.examples if line["source"])
+        self.several = {kind: [line for line in self.examples if kind_of(line) == kind] for kind in ("number", "position")}
+        self.shares: dict[str, float] = {}
+        self.weights: list[float] = []
+
+    def share(self, shares: dict[str, float]) -> None:
+        """Sets how often each kind of picture is drawn."""
+        if shares == self.shares:
+            return
+        self.shares = shares
         weights = [self._weight(line) for line in self.examples]
         totals: Counter[str] = Counter()
         for line, weight in zip(self.examples, weights, strict=True):
             totals[kind_of(line)] += weight
-        self.several = {kind: [line for line in self.examples if kind_of(line) == kind] for kind in ("number", "position")}
-        self.weights = [weight * SHARES[kind_of(line)] / totals[kind_of(line)] for line, weight in zip(self.examples, weights, strict=True)]
+        self.weights = [weight * shares[kind_of(line)] / totals[kind_of(line)] for line, weight in zip(self.examples, weights, strict=True)]
 
     def _weight(self, line: dict) -> float:
         return 1 / self.nouns[line["source"]["noun"]] ** 0.5 if line["source"] else 1.0

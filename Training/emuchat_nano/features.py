@@ -52,9 +52,8 @@ def features_of(tower: Tower, folder: Path, names: list[str]) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def encode(work: Path, tower: Tower, out: Path) -> None:
-    """Computes what is missing, chunk by chunk."""
-    names = picture_names(work)
+def encode(names: list[str], work: Path, tower: Tower, out: Path) -> None:
+    """Computes what is missing of these pictures, chunk by chunk."""
     out.mkdir(parents=True, exist_ok=True)
     for chunk in range(0, len(names), CHUNK):
         part = names[chunk : chunk + CHUNK]
@@ -110,6 +109,7 @@ def main() -> None:
     parser.add_argument("--tower", type=Path, required=True, help="clip-vit-base-patch16.gguf")
     parser.add_argument("--bench", type=Path, help="the program `bench`, to compute them with")
     parser.add_argument("--compare", type=int, metavar="CHUNK", help="compare a chunk that is there instead")
+    parser.add_argument("--chunks", type=int, help="only so many of them: the first hold what is scored, every named picture and a view of it")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
@@ -118,11 +118,12 @@ def main() -> None:
     if arguments.compare is not None:
         compare(arguments.work, Tower(arguments.tower), out, arguments.compare)
         return
+    names = picture_names(arguments.work)[: arguments.chunks and arguments.chunks * CHUNK]
     if arguments.bench is None:
-        encode(arguments.work, Tower(arguments.tower), out)
+        encode(names, arguments.work, Tower(arguments.tower), out)
         return
     paths = arguments.work / "pictures.txt"
-    paths.write_text("\n".join(str(arguments.work / "pictures" / name) for name in picture_names(arguments.work)) + "\n")
+    paths.write_text("\n".join(str(arguments.work / "pictures" / name) for name in names) + "\n")
     command = [arguments.bench, "features", "--tower", arguments.tower, "--list", paths, "-o", out, "--chunk", str(CHUNK)]
     subprocess.run([*map(str, command), "--threads", str(arguments.threads)], check=True)
 

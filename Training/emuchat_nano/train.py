@@ -1,4 +1,4 @@
-"""Trains the projection and the adapters: `python -m emuchat_nano.train WORK --model GGUF --steps N`.
+"""Trains the projection and the adapters: `python -m emuchat_nano.train WORK --model GGUF`.
 
 Next-token loss on the answers, and what words for things should bring to mind (mentions.py). Seeded; goes on from
 WORK/runs/NAME/checkpoint.pt, which is written every few minutes, where there is one; `--start` takes an artefact's
@@ -26,7 +26,8 @@ from .nano import Nano
 from .places import Words, add_places
 from .prompt import Prompts
 from .spread import Spread, normed
-from .trainer import MENTION_STEPS, SEED, Trainer
+from .stages import STEPS
+from .trainer import SEED, Trainer
 
 
 def start_projection(nano: Nano, examples: Examples, features: np.ndarray, prompts: Prompts) -> None:
@@ -59,12 +60,11 @@ def main() -> None:
     parser.add_argument("--features", type=Path)
     parser.add_argument("--name", default="nano")
     parser.add_argument("--start", type=Path, help="an artefact to go on from")
-    parser.add_argument("--steps", type=int, default=1330, help=f"{MENTION_STEPS[0]} to {MENTION_STEPS[-1]} of them are of mentions alone")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rank", type=int, default=16)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--compile", action="store_true", help="fuse the blocks' operations (wants a C++ compiler; a quarter faster)")
-    parser.add_argument("--until", type=int, help="stop before this step (to go on later)")
+    parser.add_argument("--until", type=int, default=STEPS, help=f"stop before this of the {STEPS} steps (to go on later)")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(SEED)
@@ -93,8 +93,7 @@ def main() -> None:
     trainer = Trainer(nano, examples, spread, prompts, run)
     if saved:
         trainer.optimiser.load_state_dict(saved["optimiser"])
-    last = min(options.steps, options.until or options.steps)
-    trainer.run(saved["step"] if saved else 0, last, options.steps, options.batch)
+    trainer.run(saved["step"] if saved else 0, min(options.until, STEPS), options.batch)
 
 
 if __name__ == "__main__":

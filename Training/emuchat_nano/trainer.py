@@ -19,22 +19,17 @@ from .mentions import BLOCK, SHARE, Mentions, mentioned
 from .nano import Nano, WhitenedProjection
 from .prompt import Prompts
 from .spread import Spread
+from .stages import rate, stage_at
 
 SEED = 20261121
 # At a greater rate the projection's rows soon grow longer than tokens' embeddings, and the decoder reads less of them.
 RATES = {"projection": 5e-5, "decoder": 1.5e-3}
-# Steps of mentions alone, each of so many times the pictures of a step of answers: they pass through half of the blocks.
-MENTION_STEPS = range(300, 550)
+# A step of mentions alone is of so many times the pictures of a step of answers: it passes through half of the blocks.
 MORE_PICTURES = 4
 # How much more than another token one counts that settles a question (a side, a colour, a number, yes or no).
 SETTLING = 4.0
 STEPS_A_LINE = 10
 SECONDS_A_CHECKPOINT = 100
-
-
-def rate(step: int, steps: int) -> float:
-    """Share of the full learning rate: a short rise, a plateau, a fall over the last three quarters."""
-    return min(1.0, (step + 1) / 40, max(0.02, (steps - step) / (0.75 * steps)))
 
 
 class Trainer:
@@ -49,17 +44,19 @@ class Trainer:
         self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.01)
         self.noted: dict[str, dict[str, list[float]]] = {"loss": defaultdict(list), "settled": defaultdict(list)}
 
-    def run(self, first: int, last: int, steps: int, pictures: int) -> None:
-        """Takes the steps from `first` to before `last` of so many, each of so many pictures."""
+    def run(self, first: int, last: int, pictures: int) -> None:
+        """Takes the steps from `first` to before `last`, each of so many pictures."""
         began = saved_at = time.monotonic()
         parameters = [one for group in self.optimiser.param_groups for one in group["params"]]
         for step in range(first, last):
+            stage, inner = stage_at(step)
+            self.examples.share(stage.shares)
             self.examples.chance.seed(f"{SEED} {step}")
             self.optimiser.zero_grad()
-            (self._mentions(MORE_PICTURES * pictures) if step in MENTION_STEPS else self._answers(pictures)).backward()
+            (self._mentions(MORE_PICTURES * pictures) if inner in stage.mentions else self._answers(pictures)).backward()
             nn.utils.clip_grad_norm_(parameters, 1.0)
             for group, value in zip(self.optimiser.param_groups, RATES.values(), strict=True):
-                group["lr"] = value * rate(step, steps)
+                group["lr"] = value * rate(step)
             self.optimiser.step()
             if (step + 1) % STEPS_A_LINE == 0:
                 self._log(step + 1, time.monotonic() - began)
