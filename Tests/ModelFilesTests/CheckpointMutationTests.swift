@@ -79,6 +79,24 @@ import Testing
         }
     }
 
+    /// Whether a checkpoint is read, with all of its bytes, or else refused in words; and the largest allocation for it.
+    private static func open(_ path: String) throws -> (isRead: Bool, largest: Int) {
+        allocation_meter_reset()
+        var checkpoint: Checkpoint?
+        do throws(ModelFileError) {
+            checkpoint = try Checkpoint(path: path)
+        } catch {
+            let text = error.description
+            try #require(!text.isEmpty && !text.unicodeScalars.contains { $0.value < 32 || $0.value == 127 })
+        }
+        // Every byte that is handed out can be read.
+        for tensor in checkpoint?.tensors.values.map(\.self) ?? [] {
+            try #require(tensor.bytes.count == tensor.shape.reduce(tensor.type.size, *))
+            try #require(tensor.bytes.reduce(0) { $0 &+ Int($1) } >= 0)
+        }
+        return (checkpoint != nil, Int(allocation_meter_figures().largest))
+    }
+
     @Test(arguments: Part.allCases) func neitherTrapNorHangNorTakeMemory(part: Part) throws {
         let folder = try TestSupport.temporaryFolder()
         defer { try? FileManager.default.removeItem(at: folder) }
@@ -95,28 +113,16 @@ import Testing
             let (name, bytes, opensFolder) = Self.mutant(part, number: number, &random)
             let path = folder.appendingPathComponent(name).path
             #expect(FileManager.default.createFile(atPath: path, contents: Data(bytes)))
-            allocation_meter_reset()
             let began = TestSupport.processorTime()
-            var checkpoint: Checkpoint?
-            do throws(ModelFileError) {
-                checkpoint = try Checkpoint(path: opensFolder ? folder.path : path)
-            } catch {
-                let text = error.description
-                try #require(!text.isEmpty && !text.unicodeScalars.contains { $0.value < 32 || $0.value == 127 })
-            }
-            if let checkpoint {
-                accepted += 1
-                // Every byte that is handed out can be read.
-                for tensor in checkpoint.tensors.values {
-                    try #require(tensor.bytes.count == tensor.shape.reduce(tensor.type.size, *))
-                    try #require(tensor.bytes.reduce(0) { $0 &+ Int($1) } >= 0)
-                }
-            }
+            var (isRead, largest) = try Self.open(opensFolder ? folder.path : path)
+            if isRead { accepted += 1 }
             slowest = max(slowest, TestSupport.processorTime() - began)
             // Below the second size it is paths, messages and what Foundation sets up for its own use (97 KiB beside a
-            // broken index of 200 bytes) that count, not what the file asks for.
-            let largest = allocation_meter_figures().largest
-            try #require(largest <= max(2 * bytes.count, 1 << 18), "mutant \(number) asked for \(largest)")
+            // broken index of 200 bytes) that count, not what the file asks for. What is not asked for again is not the
+            // file's either: Swift Testing keeps a table of the errors thrown, which grows now and then.
+            let limit = max(2 * bytes.count, 1 << 18)
+            if largest > limit { (_, largest) = try Self.open(opensFolder ? folder.path : path) }
+            try #require(largest <= limit, "mutant \(number) asked for \(largest)")
         }
         #expect(accepted > 0)
         #expect(slowest < .seconds(1), "the slowest mutant took \(slowest)")
